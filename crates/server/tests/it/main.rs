@@ -1,1 +1,10 @@
-//! Placeholder.
+//! The server from the outside: signatures, listeners, both APIs.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test may panic"
+)]
+
+mod signatures;

@@ -1,0 +1,183 @@
+//! The listener: connections, their limits, and nothing of any API.
+//!
+//! HTTP/1.1 and HTTP/2 (RFC 9112, RFC 9113) by hyper; the accept loop is
+//! ours, so that each limit is in one place.
+
+mod serve;
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{Request, Response};
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::{sleep, timeout};
+
+/// What answers the requests of a listener.
+pub trait Handler: Send + Sync + 'static {
+    /// Largest body that this request may have, in bytes. A request that
+    /// announces more is refused before any of it is read.
+    fn body_limit(&self, head: &Parts) -> usize;
+
+    /// Answers a request whose head and body are within their limits.
+    fn respond(
+        &self,
+        peer: SocketAddr,
+        request: Request<Bytes>,
+    ) -> impl Future<Output = Response<Bytes>> + Send;
+
+    /// The answer to a request that the listener refuses.
+    fn refuse(&self, refusal: Refusal) -> Response<Bytes>;
+}
+
+/// Why a listener answers by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "every handler has an answer to each"
+)]
+pub enum Refusal {
+    /// The body is larger than the route takes: 413.
+    BodyTooLarge,
+    /// The body did not arrive in time: 408.
+    BodyTimeout,
+    /// The body broke off or is malformed: 400.
+    BodyBroken,
+    /// The head is too large, mostly by its request line: 414.
+    TargetTooLong,
+    /// The head is too large, mostly by its headers: 431.
+    HeadTooLarge,
+    /// The handler panicked: 500.
+    Panicked,
+}
+
+/// The limits of a listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "plain numbers with defaults")]
+pub struct ConnectionLimits {
+    /// Most connections at one time; further ones are closed at once.
+    pub connections: usize,
+    /// How long a connection may stay silent at its start.
+    pub first_byte: Duration,
+    /// How long the head of a request may take, and how long a connection may
+    /// be idle between two requests (HTTP/1.1).
+    pub head: Duration,
+    /// How long the body of a request may take.
+    pub body: Duration,
+    /// Most streams of one HTTP/2 connection at one time.
+    pub streams: u32,
+    /// Most streams that a peer may open and reset before we look at them;
+    /// more end the connection (rapid reset).
+    pub reset_streams: usize,
+    /// How long an HTTP/2 peer may leave a ping unanswered.
+    pub ping: Duration,
+    /// How long open requests get to finish at shutdown.
+    pub shutdown: Duration,
+}
+
+impl Default for ConnectionLimits {
+    fn default() -> Self {
+        Self {
+            connections: 10_000,
+            first_byte: Duration::from_secs(10),
+            head: Duration::from_secs(30),
+            body: Duration::from_secs(30),
+            streams: 128,
+            reset_streams: 20,
+            ping: Duration::from_secs(20),
+            shutdown: Duration::from_secs(10),
+        }
+    }
+}
+
+/// A socket that is being served.
+#[derive(Debug)]
+pub struct Listener {
+    address: SocketAddr,
+    stop: watch::Sender<bool>,
+    accepting: JoinHandle<()>,
+}
+
+impl Listener {
+    /// Serves `socket` with `handler` until [`Listener::shutdown`].
+    ///
+    /// # Errors
+    ///
+    /// When the address of the socket cannot be read.
+    pub fn start<H: Handler>(
+        socket: TcpListener,
+        handler: Arc<H>,
+        limits: ConnectionLimits,
+    ) -> io::Result<Self> {
+        let address = socket.local_addr()?;
+        let (stop, stopped) = watch::channel(false);
+        let accepting = tokio::spawn(accept(socket, handler, limits, stopped));
+        Ok(Self {
+            address,
+            stop,
+            accepting,
+        })
+    }
+
+    /// The address that is listened on, with its real port.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Accepts nothing more, lets open requests finish, and cuts them off at
+    /// the deadline of the limits.
+    pub async fn shutdown(self) {
+        self.stop.send_replace(true);
+        // A join error is a panic of the loop, which has nothing left to end.
+        self.accepting.await.unwrap_or_default();
+    }
+}
+
+/// How long to wait when the system has no room for another connection.
+const ACCEPT_RETRY: Duration = Duration::from_millis(50);
+
+async fn accept<H: Handler>(
+    socket: TcpListener,
+    handler: Arc<H>,
+    limits: ConnectionLimits,
+    mut stop: watch::Receiver<bool>,
+) {
+    let room = Arc::new(Semaphore::new(limits.connections));
+    let mut connections = JoinSet::new();
+    loop {
+        let accepted = tokio::select! {
+            accepted = socket.accept() => accepted,
+            Some(_) = connections.join_next() => continue,
+            _ = stop.changed() => break,
+        };
+        match accepted {
+            Ok((stream, peer)) => match Arc::clone(&room).try_acquire_owned() {
+                Ok(permit) => {
+                    let connection =
+                        serve::connection(stream, peer, Arc::clone(&handler), limits, stop.clone());
+                    connections.spawn(async move {
+                        connection.await;
+                        drop(permit);
+                    });
+                }
+                Err(_) => tracing::warn!(%peer, "connection closed: too many are open"),
+            },
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                sleep(ACCEPT_RETRY).await;
+            }
+        }
+    }
+    drop(socket);
+    let finished = async { while connections.join_next().await.is_some() {} };
+    if timeout(limits.shutdown, finished).await.is_err() {
+        tracing::warn!("requests were cut off at shutdown");
+    }
+}

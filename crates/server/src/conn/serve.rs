@@ -1,0 +1,174 @@
+//! One connection, from its first byte to its last.
+
+use std::convert::Infallible;
+use std::future::{Future, poll_fn};
+use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{Request, Response, header};
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use hyper::body::{Body as _, Incoming};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use token_core::limits::REQUEST_HEAD_BYTES_MAX;
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
+
+use super::{ConnectionLimits, Handler, Refusal};
+
+/// What hyper buffers of a head, in bytes. Twice what we take, so that a head
+/// that is somewhat too large gets our answer and not hyper's bare 431.
+const HEAD_BUFFER_BYTES: usize = 64 * 1024;
+
+pub(super) async fn connection<H: Handler>(
+    stream: TcpStream,
+    peer: SocketAddr,
+    handler: Arc<H>,
+    limits: ConnectionLimits,
+    mut stop: watch::Receiver<bool>,
+) {
+    tokio::select! {
+        first = timeout(limits.first_byte, stream.readable()) => {
+            if !matches!(first, Ok(Ok(()))) {
+                return;
+            }
+        }
+        _ = stop.changed() => return,
+    }
+    // Failing to turn off Nagle's algorithm costs time, not correctness.
+    stream.set_nodelay(true).unwrap_or_default();
+    // hyper's own timer starts once it knows the version of HTTP. Until the
+    // first head is complete, this one is in force.
+    let head_seen = Arc::new(AtomicBool::new(false));
+    let service = service_fn(|request| {
+        head_seen.store(true, Ordering::Relaxed);
+        let handler = Arc::clone(&handler);
+        async move { Ok::<_, Infallible>(answer(&*handler, peer, request, limits).await) }
+    });
+    let builder = builder(&limits);
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    let mut first_head = pin!(sleep(limits.head));
+    let (mut waiting, mut stopping) = (true, false);
+    loop {
+        tokio::select! {
+            // An error here is the peer's doing; there is nobody left to tell.
+            _ = connection.as_mut() => return,
+            () = first_head.as_mut(), if waiting => {
+                if !head_seen.load(Ordering::Relaxed) {
+                    return;
+                }
+                waiting = false;
+            }
+            _ = stop.changed(), if !stopping => {
+                connection.as_mut().graceful_shutdown();
+                stopping = true;
+            }
+        }
+    }
+}
+
+fn builder(limits: &ConnectionLimits) -> Builder<TokioExecutor> {
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.head)
+        .max_buf_size(HEAD_BUFFER_BYTES);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(limits.streams)
+        .max_pending_accept_reset_streams(limits.reset_streams)
+        .max_local_error_reset_streams(limits.reset_streams.saturating_mul(4))
+        .max_header_list_size(u32::try_from(HEAD_BUFFER_BYTES).unwrap_or(u32::MAX))
+        .keep_alive_interval(limits.ping)
+        .keep_alive_timeout(limits.ping);
+    builder
+}
+
+/// The seam where a panic becomes one 500: nothing of the request survives
+/// it, and the handler keeps no state that a request can leave half done.
+async fn answer<H: Handler>(
+    handler: &H,
+    peer: SocketAddr,
+    request: Request<Incoming>,
+    limits: ConnectionLimits,
+) -> Response<Full<Bytes>> {
+    let mut response = pin!(respond(handler, peer, request, limits));
+    let caught = poll_fn(|context| {
+        match catch_unwind(AssertUnwindSafe(|| response.as_mut().poll(context))) {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(response)) => Poll::Ready(Some(response)),
+            Err(_) => Poll::Ready(None),
+        }
+    })
+    .await;
+    caught
+        .unwrap_or_else(|| {
+            tracing::error!("a request was answered 500 because its handler panicked");
+            handler.refuse(Refusal::Panicked)
+        })
+        .map(Full::new)
+}
+
+async fn respond<H: Handler>(
+    handler: &H,
+    peer: SocketAddr,
+    request: Request<Incoming>,
+    limits: ConnectionLimits,
+) -> Response<Bytes> {
+    let (head, body) = request.into_parts();
+    if let Some(refusal) = oversized_head(&head) {
+        return closing(handler.refuse(refusal));
+    }
+    let most = handler.body_limit(&head);
+    if body.size_hint().lower() > u64::try_from(most).unwrap_or(u64::MAX) {
+        return closing(handler.refuse(Refusal::BodyTooLarge));
+    }
+    let body = match timeout(limits.body, Limited::new(body, most).collect()).await {
+        Ok(Ok(body)) => body.to_bytes(),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            return closing(handler.refuse(Refusal::BodyTooLarge));
+        }
+        Ok(Err(_)) => return closing(handler.refuse(Refusal::BodyBroken)),
+        Err(_) => return closing(handler.refuse(Refusal::BodyTimeout)),
+    };
+    handler.respond(peer, Request::from_parts(head, body)).await
+}
+
+/// Contract 2.5: 32 KiB for the whole head. The larger part names the status.
+fn oversized_head(head: &Parts) -> Option<Refusal> {
+    let line = head
+        .uri
+        .path_and_query()
+        .map_or(0, |target| target.as_str().len());
+    let headers = head
+        .headers
+        .iter()
+        .map(|(name, value)| name.as_str().len().saturating_add(value.len()))
+        .fold(0_usize, usize::saturating_add);
+    if line.saturating_add(headers) <= REQUEST_HEAD_BYTES_MAX {
+        return None;
+    }
+    Some(if line > headers {
+        Refusal::TargetTooLong
+    } else {
+        Refusal::HeadTooLarge
+    })
+}
+
+/// Ends the connection after the answer: what follows of the request is not
+/// read.
+fn closing(mut response: Response<Bytes>) -> Response<Bytes> {
+    let close = header::HeaderValue::from_static("close");
+    response.headers_mut().insert(header::CONNECTION, close);
+    response
+}
