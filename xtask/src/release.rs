@@ -1,0 +1,224 @@
+//! `cargo xtask release`: what can be known before a release. Nothing here
+//! writes outside the build folder.
+
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result, ensure};
+use cargo_metadata::{DependencyKind, Metadata, Package};
+use xshell::cmd;
+
+use crate::repository::Repository;
+use crate::steps::{Steps, Tally};
+use crate::{test, tidy};
+
+/// Says all that stands against a release, not only the first.
+pub(crate) fn check(repository: &Repository) -> Result<ExitCode> {
+    let sh = &repository.shell;
+    let metadata = repository.metadata()?;
+    let version = order(&metadata)
+        .first()
+        .context("no crate")?
+        .version
+        .to_string();
+    let mut steps = Steps::default();
+    steps.run("clean", || {
+        let status = cmd!(sh, "git status --porcelain").read()?;
+        ensure!(status.is_empty(), "uncommitted:\n{status}");
+        Ok(Tally::PASSED)
+    });
+    steps.run("tag", || {
+        let tag = format!("v{version}");
+        let tags = cmd!(sh, "git tag --list {tag}").read()?;
+        ensure!(
+            tags.is_empty(),
+            "{tag} is released; raise the version in Cargo.toml"
+        );
+        Ok(Tally::PASSED)
+    });
+    steps.run("changelog", || {
+        changelog(&sh.read_file("CHANGELOG.md")?, &version)
+    });
+    steps.run("toolchain", || {
+        let pinned = sh.read_file("rust-toolchain.toml")?;
+        let running = cmd!(sh, "rustc --version").read()?;
+        let running = running
+            .split_whitespace()
+            .nth(1)
+            .context("rustc has a version")?;
+        ensure!(
+            pinned.contains(&format!("\"{running}\"")),
+            "rustc {running} is not the one that rust-toolchain.toml pins"
+        );
+        Ok(Tally::PASSED)
+    });
+    steps.run("oldest", || oldest_compiler(repository, &metadata));
+    steps.run("deny", || {
+        if !repository.has_cargo("deny") {
+            return Ok(Tally::skipped(repository, "cargo-deny"));
+        }
+        cmd!(sh, "cargo deny --all-features check bans licenses sources").run()?;
+        Ok(Tally::PASSED)
+    });
+    steps.run("spelling", || {
+        if cmd!(sh, "typos --version")
+            .quiet()
+            .ignore_stdout()
+            .run()
+            .is_err()
+        {
+            return Ok(Tally::skipped(repository, "typos"));
+        }
+        cmd!(sh, "typos").run()?;
+        Ok(Tally::PASSED)
+    });
+    steps.run("tidy", || tidy::tally(repository));
+    test::steps_of(repository, &mut steps);
+    Ok(steps.finish())
+}
+
+/// `[Unreleased]` or the heading of this version says something.
+fn changelog(text: &str, version: &str) -> Result<Tally> {
+    let entries = |title: &str| {
+        let heading = format!("## [{title}]");
+        text.lines()
+            .skip_while(|line| !line.starts_with(&heading))
+            .skip(1)
+            .take_while(|line| !line.starts_with("## "))
+            .filter(|line| line.starts_with("- "))
+            .count()
+    };
+    ensure!(
+        entries("Unreleased").max(entries(version)) > 0,
+        "CHANGELOG.md says nothing under [Unreleased] nor [{version}]"
+    );
+    Ok(Tally::PASSED)
+}
+
+/// The compiler that `rust-version` promises, where rustup has it.
+fn oldest_compiler(repository: &Repository, metadata: &Metadata) -> Result<Tally> {
+    let sh = &repository.shell;
+    let oldest = order(metadata)
+        .iter()
+        .filter_map(|package| package.rust_version.as_ref())
+        .max()
+        .context("no rust-version in Cargo.toml")?
+        .to_string();
+    let toolchain = format!("+{oldest}");
+    let installed = cmd!(sh, "rustup toolchain list")
+        .quiet()
+        .read()
+        .unwrap_or_default();
+    if !installed.lines().any(|line| line.starts_with(&oldest)) {
+        return Ok(Tally::skipped(repository, &format!("toolchain {oldest}")));
+    }
+    cmd!(sh, "cargo {toolchain} check --workspace --locked").run()?;
+    Ok(Tally::PASSED)
+}
+
+pub(crate) fn package(repository: &Repository) -> Result<ExitCode> {
+    let mut steps = Steps::default();
+    steps.run("package", || packages(repository));
+    Ok(steps.finish())
+}
+
+/// Packages every crate that is published and builds each from its package,
+/// against the packages of the others and not the folders beside it.
+pub(crate) fn packages(repository: &Repository) -> Result<Tally> {
+    let sh = &repository.shell;
+    let metadata = repository.metadata()?;
+    let mut tally = Tally::default();
+    let mut names = Vec::new();
+    println!("in this order:");
+    for package in order(&metadata) {
+        let name = package.name.as_str();
+        let list = cmd!(
+            sh,
+            "cargo package --locked --allow-dirty --package {name} --list"
+        )
+        .read()?;
+        let missing = missing(&list);
+        println!("{name} {}: {} files", package.version, list.lines().count());
+        for file in &missing {
+            println!("{name}: {file} is not in the package; add it to the crate's folder");
+        }
+        tally = tally.and(Tally::of(missing.is_empty()));
+        names.extend(["--package".to_owned(), name.to_owned()]);
+    }
+    let dirty = cmd!(sh, "git status --porcelain").quiet().read()?;
+    let allow_dirty = (!dirty.is_empty()).then_some("--allow-dirty");
+    if allow_dirty.is_some() {
+        println!("uncommitted changes are packaged too; `release check` refuses them");
+    }
+    cmd!(sh, "cargo package --locked {allow_dirty...} {names...}").run()?;
+    Ok(tally.and(Tally::PASSED))
+}
+
+/// What every package must carry.
+fn missing(list: &str) -> Vec<&'static str> {
+    [
+        "Cargo.toml",
+        "README.md",
+        "LICENSE-MIT",
+        "LICENSE-APACHE",
+        "src/lib.rs",
+    ]
+    .into_iter()
+    .filter(|file| !list.lines().any(|line| line == *file))
+    .collect()
+}
+
+/// The crates that are published, each after those that it depends on.
+fn order(metadata: &Metadata) -> Vec<&Package> {
+    let mut waiting: Vec<&Package> = metadata
+        .workspace_packages()
+        .into_iter()
+        .filter(|package| package.publish.as_ref().is_none_or(|to| !to.is_empty()))
+        .collect();
+    let mut ordered: Vec<&Package> = Vec::new();
+    while !waiting.is_empty() {
+        let names: Vec<String> = waiting
+            .iter()
+            .map(|package| package.name.to_string())
+            .collect();
+        let (ready, rest): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|package| {
+            !package.dependencies.iter().any(|dependency| {
+                dependency.kind != DependencyKind::Development && names.contains(&dependency.name)
+            })
+        });
+        if ready.is_empty() {
+            break; // a cycle, which cargo refuses long before
+        }
+        ordered.extend(ready);
+        waiting = rest;
+    }
+    ordered
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_changelog_that_says_nothing_is_refused() {
+        let old = "## [Unreleased]\n\n## [1.0.0]\n- a\n";
+        assert!(changelog(old, "1.1.0").is_err());
+        assert!(changelog(old, "1.0.0").is_ok());
+        assert!(changelog("## [Unreleased]\n### Added\n- b\n", "1.1.0").is_ok());
+    }
+
+    #[test]
+    fn a_package_without_its_licence_is_found() {
+        let list = "Cargo.toml\nLICENSE-MIT\nREADME.md\nsrc/lib.rs";
+        assert_eq!(missing(list), ["LICENSE-APACHE"]);
+    }
+
+    #[test]
+    fn the_order_follows_the_dependencies() {
+        let repository = Repository::open().unwrap();
+        let metadata = repository.metadata().unwrap();
+        let order: Vec<&str> = order(&metadata).iter().map(|p| p.name.as_str()).collect();
+        assert_eq!(order.first(), Some(&"token-core"));
+        assert_eq!(order.last(), Some(&"token-cli"));
+        assert!(!order.contains(&"xtask"));
+    }
+}
