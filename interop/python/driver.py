@@ -1,0 +1,155 @@
+"""Drives the Python SDK against a running server; see ../README.md."""
+
+import json
+import os
+import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pubnub.pnconfiguration import PNConfiguration
+from pubnub.pubnub import PubNub
+
+import sdk
+from report import Mismatch, Report, same
+
+PLAIN = {"ttl": 15, "resources": {"channels": {"room-1": ["read"]}}}
+# Born with a clock that is 57 seconds slow, a token of one minute lives three seconds.
+SHORT = {"ttl": 1, "resources": PLAIN["resources"]}
+SHORT_CLOCK_SECONDS = -57
+
+
+class Suite:
+    """Every scenario, against one server."""
+
+    def __init__(self, server, scenarios, reserved, report):
+        self.server = server
+        self.scenarios = scenarios
+        self.reserved = reserved
+        self.report = report
+
+    def client(self, keyset="default", user_id="interop-server"):
+        keys = self.server["keysets"][keyset]
+        config = PNConfiguration()
+        config.subscribe_key = keys["subscribe_key"]
+        config.publish_key = keys["publish_key"]
+        config.secret_key = keys["secret_key"]
+        config.user_id = user_id
+        config.origin = urlsplit(self.server["public"]).netloc
+        config.ssl = False
+        config.daemon = True
+        return PubNub(config)
+
+    def grant(self, scenario=PLAIN, keyset="default", clock=0):
+        with sdk.clock_off_by(clock):
+            return sdk.grant_endpoint(self.client(keyset), scenario).sync().result.token
+
+    def grants(self):
+        for scenario in self.scenarios["grants"]:
+            self.report.run(f"grant: {scenario['name']}", lambda: self.one_grant(scenario))
+
+    def one_grant(self, scenario):
+        client = self.client(user_id=scenario.get("user_id", "interop-server"))
+        if scenario.get("with_token"):
+            client.set_token(self.grant())
+        before = int(time.time())
+        token = sdk.grant_endpoint(client, scenario).sync().result.get_token()
+        after = int(time.time())
+        parsed = client.parse_token(token)
+        same("parsed token", sdk.parsed_token(parsed), sdk.expected_token(scenario))
+        if not before <= parsed["timestamp"] <= after:
+            raise Mismatch(f"timestamp {parsed['timestamp']} is not between {before} and {after}")
+
+    def refused_grants(self):
+        for scenario in self.scenarios["refused_grants"]:
+            self.report.run(f"refused grant: {scenario['name']}", lambda: self.one_refused_grant(scenario))
+
+    def one_refused_grant(self, scenario):
+        client = self.client(scenario.get("keyset", "default"))
+        endpoint = sdk.GrantToken
+        local = scenario.get("local", {}).get("python")
+        if local:
+            sdk.refused_locally(sdk.grant_endpoint(client, scenario), local)
+            endpoint = sdk.UncheckedGrantToken
+        with sdk.clock_off_by(scenario.get("clock_offset_seconds")):
+            sdk.refused(sdk.grant_endpoint(client, scenario, endpoint), scenario["expect"], sdk.GRANT, copies=True)
+
+    def token(self, scenario):
+        match scenario["token"]:
+            case "granted":
+                return self.grant(keyset=scenario.get("grant_keyset", "default"))
+            case "revoked":
+                token = self.grant()
+                self.client().revoke_token(token).sync()
+                return token
+            case "expired":
+                token = self.grant(SHORT, clock=SHORT_CLOCK_SECONDS)
+                self.await_expiry(token)
+                return token
+            case "foreign":
+                return self.grant(keyset="foreign")
+            case "altered":
+                token = self.grant()
+                at = len(token) - 12
+                return token[:at] + ("B" if token[at] == "A" else "A") + token[at + 1 :]
+            case text:
+                return text
+
+    def await_expiry(self, token):
+        parsed = self.client().parse_token(token)
+        left = parsed["timestamp"] + parsed["ttl"] * 60 - time.time()
+        if left > 5:
+            raise Mismatch(f"the token lives {left} s longer than meant")
+        time.sleep(max(left, 0) + 0.001)
+
+    def revokes(self):
+        for scenario in self.scenarios["revokes"]:
+            self.report.run(f"revoke: {scenario['name']}", lambda: self.one_revoke(scenario))
+
+    def one_revoke(self, scenario):
+        token = self.token(scenario)
+        endpoint = self.client(scenario.get("keyset", "default")).revoke_token(token)
+        if scenario["expect"]["status"] == 200:
+            same("result", endpoint.sync().result.status, 200)
+        else:
+            sdk.refused(endpoint, scenario["expect"], sdk.REVOKE)
+
+    def reserved_token(self):
+        self.report.run("parse: a token with par, kid and a 64-byte signature", self.one_reserved_token)
+
+    def one_reserved_token(self):
+        expect = self.reserved["expect"]
+        parsed = self.client().parse_token(self.reserved["token"])
+        same("parsed token", sdk.parsed_token(parsed), sdk.expected_token(expect))
+        same("timestamp", parsed["timestamp"], expect["timestamp"])
+
+
+def read_input():
+    path = Path(os.environ.get("USHER_SCENARIOS") or "scenarios.json")
+    scenarios = json.loads(path.read_text(encoding="utf-8"))
+    reserved = json.loads(path.with_name("reserved-token.json").read_text(encoding="utf-8"))
+    server = json.loads(os.environ["USHER_INTEROP"])
+    for name, changed in scenarios["derived_keysets"].items():
+        of = changed.pop("of")
+        server["keysets"][name] = {**server["keysets"][of], **changed}
+    return server, scenarios, reserved
+
+
+def main():
+    try:
+        server, scenarios, reserved = read_input()
+    except (KeyError, ValueError, OSError) as error:
+        print(f"cannot read the description: {error!r}", file=sys.stderr)
+        return 2
+    report = Report("python", f"pubnub {version('pubnub')}")
+    suite = Suite(server, scenarios, reserved, report)
+    suite.grants()
+    suite.refused_grants()
+    suite.revokes()
+    suite.reserved_token()
+    return 1 if report.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
