@@ -1,1 +1,6 @@
-//! Placeholder.
+//! Which operation needs which permission, and whether a verified token grants
+//! it.
+
+mod pattern;
+
+pub use pattern::{Pattern, PatternEntry, PatternError, PatternSet, RefusedPattern};
