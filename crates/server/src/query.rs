@@ -53,7 +53,7 @@ impl fmt::Display for QueryError {
     }
 }
 
-impl std::error::Error for QueryError {}
+impl core::error::Error for QueryError {}
 
 impl<'a> Query<'a> {
     /// Reads the part of a request target after `?`.

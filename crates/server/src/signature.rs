@@ -71,7 +71,7 @@ impl fmt::Display for SignatureMismatch {
     }
 }
 
-impl std::error::Error for SignatureMismatch {}
+impl core::error::Error for SignatureMismatch {}
 
 impl SignedRequest<'_> {
     /// Checks the value of the parameter `signature`.

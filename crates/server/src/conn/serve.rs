@@ -1,13 +1,13 @@
 //! One connection, from its first byte to its last.
 
-use std::convert::Infallible;
-use std::future::{Future, poll_fn};
-use std::net::SocketAddr;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use core::convert::Infallible;
+use core::future::{Future as _, poll_fn};
+use core::net::SocketAddr;
+use core::sync::atomic::{AtomicBool, Ordering};
+use core::task::Poll;
+use std::panic::catch_unwind;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::Poll;
 
 use bytes::Bytes;
 use http::request::Parts;
@@ -35,9 +35,11 @@ pub(super) async fn connection<H: Handler>(
     limits: ConnectionLimits,
     mut stop: watch::Receiver<bool>,
 ) {
+    let mut byte = [0];
+    // `readable` alone may be a false alarm, so a byte is looked at.
     tokio::select! {
-        first = timeout(limits.first_byte, stream.readable()) => {
-            if !matches!(first, Ok(Ok(()))) {
+        first = timeout(limits.first_byte, stream.peek(&mut byte)) => {
+            if !matches!(first, Ok(Ok(1))) {
                 return;
             }
         }

@@ -1,0 +1,398 @@
+//! Every limit of the listener fires, over a real socket. Attack H03, and
+//! M05: a panic is one 500.
+
+use core::net::SocketAddr;
+use core::time::Duration;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{Request, Response, StatusCode};
+use token_server::{ConnectionLimits, Handler, Listener, Refusal};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
+use tokio::time::timeout;
+
+/// Answers `ok`, but panics at `/panic` and waits for `release` at `/wait`.
+#[derive(Default)]
+struct Sample {
+    entered: Notify,
+    release: Notify,
+}
+
+impl Handler for Sample {
+    fn body_limit(&self, _: &Parts) -> usize {
+        1_000
+    }
+
+    async fn respond(&self, _: SocketAddr, request: Request<Bytes>) -> Response<Bytes> {
+        match request.uri().path() {
+            "/panic" => panic!("a bug"),
+            "/wait" => {
+                self.entered.notify_one();
+                self.release.notified().await;
+            }
+            _ => {}
+        }
+        Response::new(Bytes::from_static(b"ok"))
+    }
+
+    fn refuse(&self, refusal: Refusal) -> Response<Bytes> {
+        let status = match refusal {
+            Refusal::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Refusal::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
+            Refusal::BodyBroken => StatusCode::BAD_REQUEST,
+            Refusal::TargetTooLong => StatusCode::URI_TOO_LONG,
+            Refusal::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Refusal::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        let mut response = Response::new(Bytes::new());
+        *response.status_mut() = status;
+        response
+    }
+}
+
+const LONG: Duration = Duration::from_secs(30);
+const SHORT: Duration = Duration::from_millis(50);
+
+/// No limit fires by itself.
+fn patient() -> ConnectionLimits {
+    ConnectionLimits {
+        connections: 100,
+        first_byte: LONG,
+        head: LONG,
+        body: LONG,
+        shutdown: LONG,
+        ..ConnectionLimits::default()
+    }
+}
+
+async fn start(limits: ConnectionLimits) -> (Listener, Arc<Sample>) {
+    let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let handler = Arc::new(Sample::default());
+    let listener = Listener::start(socket, Arc::clone(&handler), limits).unwrap();
+    (listener, handler)
+}
+
+async fn connect(listener: &Listener) -> TcpStream {
+    TcpStream::connect(listener.address()).await.unwrap()
+}
+
+/// Everything until the server closes.
+async fn until_closed(stream: &mut TcpStream) -> Vec<u8> {
+    let mut received = Vec::new();
+    // A reset is a close too.
+    drop(
+        timeout(LONG, stream.read_to_end(&mut received))
+            .await
+            .expect("closed in time"),
+    );
+    received
+}
+
+/// The status line of the next answer, whose body is `ok` or empty.
+async fn status(stream: &mut TcpStream) -> String {
+    let mut received = Vec::new();
+    while !received.ends_with(b"\r\n\r\n") && !received.ends_with(b"\r\n\r\nok") {
+        let byte = timeout(LONG, stream.read_u8()).await.expect("answered");
+        received.push(byte.expect("an answer before the end"));
+        if received.ends_with(b"\r\n\r\n")
+            && received.windows(17).any(|w| w == b"content-length: 2")
+        {
+            let mut body = [0; 2];
+            stream.read_exact(&mut body).await.unwrap();
+        }
+    }
+    let text = String::from_utf8(received).unwrap();
+    text.split(' ').nth(1).unwrap().to_owned()
+}
+
+async fn exchange(listener: &Listener, request: &[u8]) -> String {
+    let mut stream = connect(listener).await;
+    stream.write_all(request).await.unwrap();
+    status(&mut stream).await
+}
+
+#[tokio::test]
+async fn a_connection_that_says_nothing_is_closed() {
+    let limits = ConnectionLimits {
+        first_byte: SHORT,
+        ..patient()
+    };
+    let (listener, _) = start(limits).await;
+    assert!(until_closed(&mut connect(&listener).await).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_head_that_never_ends_is_cut_off() {
+    let limits = ConnectionLimits {
+        head: SHORT,
+        ..patient()
+    };
+    let (listener, _) = start(limits).await;
+    let stalls: [&[u8]; 4] = [
+        b"P",
+        b"PRI * HTTP/2.0\r\n\r\nSM",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"GET / HTTP/1.1\r\nhost: a\r\nx:",
+    ];
+    for stall in stalls {
+        let mut stream = connect(&listener).await;
+        stream.write_all(stall).await.unwrap();
+        let answer = until_closed(&mut stream).await;
+        assert!(!answer.starts_with(b"HTTP/1.1 200"), "{stall:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_idle_connection_is_closed_after_its_request() {
+    let limits = ConnectionLimits {
+        head: SHORT,
+        ..patient()
+    };
+    let (listener, _) = start(limits).await;
+    let mut stream = connect(&listener).await;
+    stream
+        .write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+        .await
+        .unwrap();
+    assert!(until_closed(&mut stream).await.starts_with(b"HTTP/1.1 200"));
+}
+
+#[tokio::test]
+async fn a_body_that_never_ends_is_408() {
+    let limits = ConnectionLimits {
+        body: SHORT,
+        ..patient()
+    };
+    let (listener, _) = start(limits).await;
+    let request = b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\nabc";
+    assert_eq!(exchange(&listener, request).await, "408");
+}
+
+#[tokio::test]
+async fn a_body_over_the_limit_is_413_before_it_is_read() {
+    let (listener, _) = start(patient()).await;
+    let head = |n: usize| format!("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: {n}\r\n\r\n");
+    let whole = [head(1_000).into_bytes(), vec![b'a'; 1_000]].concat();
+    assert_eq!(exchange(&listener, &whole).await, "200");
+    // Not one byte of the body is sent.
+    assert_eq!(exchange(&listener, head(1_001).as_bytes()).await, "413");
+    assert_eq!(
+        exchange(&listener, head(100_000_000).as_bytes()).await,
+        "413"
+    );
+    let chunk = format!("3e9\r\n{}\r\n0\r\n\r\n", "a".repeat(1_001));
+    let chunked =
+        format!("POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n{chunk}");
+    assert_eq!(exchange(&listener, chunked.as_bytes()).await, "413");
+}
+
+#[tokio::test]
+async fn a_head_over_32_kib_is_414_or_431() {
+    let (listener, _) = start(patient()).await;
+    // `host` and its value are 5 bytes of the 32,768.
+    let target = |n: usize| format!("GET /{} HTTP/1.1\r\nhost: a\r\n\r\n", "a".repeat(n - 1));
+    assert_eq!(exchange(&listener, target(32_763).as_bytes()).await, "200");
+    assert_eq!(exchange(&listener, target(32_764).as_bytes()).await, "414");
+    let header = |n: usize| format!("GET / HTTP/1.1\r\nhost: a\r\nx: {}\r\n\r\n", "a".repeat(n));
+    assert_eq!(exchange(&listener, header(32_761).as_bytes()).await, "200");
+    assert_eq!(exchange(&listener, header(32_762).as_bytes()).await, "431");
+    let many = "x: y\r\n".repeat(1_000);
+    let many = format!("GET / HTTP/1.1\r\nhost: a\r\n{many}\r\n");
+    assert_eq!(exchange(&listener, many.as_bytes()).await, "431");
+    // A megabyte is not even buffered.
+    let mut stream = connect(&listener).await;
+    drop(stream.write_all(target(1_000_000).as_bytes()).await);
+    assert!(!until_closed(&mut stream).await.starts_with(b"HTTP/1.1 200"));
+}
+
+#[tokio::test]
+async fn a_connection_over_the_cap_is_closed_and_room_comes_back() {
+    let limits = ConnectionLimits {
+        connections: 1,
+        ..patient()
+    };
+    let (listener, handler) = start(limits).await;
+    let mut first = connect(&listener).await;
+    first
+        .write_all(b"GET /wait HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
+        .await
+        .unwrap();
+    handler.entered.notified().await;
+    let mut second = connect(&listener).await;
+    assert!(until_closed(&mut second).await.is_empty());
+    handler.release.notify_one();
+    assert!(until_closed(&mut first).await.starts_with(b"HTTP/1.1 200"));
+    // The permit returns when the first task has ended, which nothing
+    // outside can see; so ask until there is room.
+    for _ in 0..1_000 {
+        let mut third = connect(&listener).await;
+        drop(
+            third
+                .write_all(b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
+                .await,
+        );
+        if until_closed(&mut third).await.starts_with(b"HTTP/1.1 200") {
+            return;
+        }
+    }
+    panic!("the room of a closed connection never came back");
+}
+
+#[tokio::test]
+async fn a_panic_is_one_500_and_the_process_lives() {
+    let (listener, _) = start(patient()).await;
+    let mut stream = connect(&listener).await;
+    stream
+        .write_all(b"GET /panic HTTP/1.1\r\nhost: a\r\n\r\n")
+        .await
+        .unwrap();
+    assert_eq!(status(&mut stream).await, "500");
+    stream
+        .write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+        .await
+        .unwrap();
+    assert_eq!(status(&mut stream).await, "200");
+}
+
+#[tokio::test]
+async fn shutdown_lets_an_open_request_finish_and_closes_idle_connections() {
+    let (listener, handler) = start(patient()).await;
+    let mut silent = connect(&listener).await;
+    let mut idle = connect(&listener).await;
+    idle.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+        .await
+        .unwrap();
+    assert_eq!(status(&mut idle).await, "200");
+    let mut open = connect(&listener).await;
+    open.write_all(b"GET /wait HTTP/1.1\r\nhost: a\r\n\r\n")
+        .await
+        .unwrap();
+    handler.entered.notified().await;
+    let address = listener.address();
+    let shutdown = tokio::spawn(listener.shutdown());
+    assert!(until_closed(&mut silent).await.is_empty());
+    assert!(until_closed(&mut idle).await.is_empty());
+    assert!(!shutdown.is_finished());
+    handler.release.notify_one();
+    assert!(until_closed(&mut open).await.starts_with(b"HTTP/1.1 200"));
+    timeout(LONG, shutdown).await.unwrap().unwrap();
+    assert!(TcpStream::connect(address).await.is_err());
+}
+
+#[tokio::test]
+async fn shutdown_cuts_a_request_off_at_the_deadline() {
+    let limits = ConnectionLimits {
+        shutdown: SHORT,
+        ..patient()
+    };
+    let (listener, handler) = start(limits).await;
+    let mut open = connect(&listener).await;
+    open.write_all(b"GET /wait HTTP/1.1\r\nhost: a\r\n\r\n")
+        .await
+        .unwrap();
+    handler.entered.notified().await;
+    timeout(LONG, listener.shutdown()).await.unwrap();
+    assert!(until_closed(&mut open).await.is_empty());
+}
+
+/// HTTP/2 by hand (RFC 9113): enough to break its rules.
+mod http2 {
+    use super::*;
+
+    const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00";
+
+    fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+        let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+        let mut frame = length[1..].to_vec();
+        frame.extend([kind, flags]);
+        frame.extend(stream.to_be_bytes());
+        frame.extend(payload);
+        frame
+    }
+
+    /// `GET path http://a`, END_HEADERS and END_STREAM.
+    fn get(stream: u32, path: &str) -> Vec<u8> {
+        let mut block = vec![0x82, 0x86, 0x04, u8::try_from(path.len()).unwrap()];
+        block.extend(path.as_bytes());
+        block.extend([0x01, 1, b'a']);
+        frame(1, 5, stream, &block)
+    }
+
+    /// Type, flags, stream and payload of the next frame.
+    async fn next(stream: &mut TcpStream) -> Option<(u8, u8, u32, Vec<u8>)> {
+        let mut head = [0; 9];
+        timeout(LONG, stream.read_exact(&mut head))
+            .await
+            .expect("in time")
+            .ok()?;
+        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+        let mut payload = vec![0; usize::try_from(length).unwrap()];
+        stream.read_exact(&mut payload).await.ok()?;
+        let id = u32::from_be_bytes([head[5], head[6], head[7], head[8]]);
+        Some((head[3], head[4], id, payload))
+    }
+
+    #[tokio::test]
+    async fn a_request_is_answered() {
+        let (listener, _) = start(patient()).await;
+        let mut stream = connect(&listener).await;
+        stream
+            .write_all(&[PREFACE, &get(1, "/")].concat())
+            .await
+            .unwrap();
+        while let Some((kind, _, id, payload)) = next(&mut stream).await {
+            if kind == 0 && id == 1 {
+                assert_eq!(payload, b"ok");
+                return;
+            }
+        }
+        panic!("no answer");
+    }
+
+    #[tokio::test]
+    async fn a_stream_over_the_cap_is_refused() {
+        let limits = ConnectionLimits {
+            streams: 2,
+            ..patient()
+        };
+        let (listener, _) = start(limits).await;
+        let mut stream = connect(&listener).await;
+        let gets = [get(1, "/wait"), get(3, "/wait"), get(5, "/wait")].concat();
+        stream.write_all(&[PREFACE, &gets].concat()).await.unwrap();
+        let (mut announced, mut refused) = (false, false);
+        while let Some((kind, flags, id, payload)) = next(&mut stream).await {
+            // SETTINGS_MAX_CONCURRENT_STREAMS is 3.
+            announced |=
+                kind == 4 && flags == 0 && payload.chunks(6).any(|s| s == [0, 3, 0, 0, 0, 2]);
+            // RST_STREAM with REFUSED_STREAM.
+            refused |= kind == 3 && id == 5 && payload == [0, 0, 0, 7];
+            if announced && refused {
+                return;
+            }
+        }
+        panic!("announced: {announced}, refused: {refused}");
+    }
+
+    #[tokio::test]
+    async fn rapid_reset_ends_the_connection() {
+        let (listener, _) = start(patient()).await;
+        let mut stream = connect(&listener).await;
+        let mut attack = PREFACE.to_vec();
+        for i in 0..200 {
+            attack.extend(get(2 * i + 1, "/wait"));
+            attack.extend(frame(3, 0, 2 * i + 1, &[0, 0, 0, 8]));
+        }
+        stream.write_all(&attack).await.unwrap();
+        while let Some((kind, _, _, payload)) = next(&mut stream).await {
+            if kind == 7 {
+                // GOAWAY with ENHANCE_YOUR_CALM.
+                assert_eq!(payload[4..8], [0, 0, 0, 11]);
+                return;
+            }
+        }
+        panic!("the connection was never told to go away");
+    }
+}
