@@ -146,13 +146,12 @@ impl Scratch {
 
     fn passes(&self, guard: &Guard) -> Result<bool> {
         let Guard { package, test, .. } = guard;
-        let output = cmd!(
+        let run = cmd!(
             self.shell,
             "cargo test --quiet --locked --package {package} --test it -- --exact {test}"
-        )
-        .quiet()
-        .ignore_status()
-        .output()?;
+        );
+        println!("$ {run}");
+        let output = run.quiet().ignore_status().output()?;
         let stdout = String::from_utf8_lossy(&output.stdout);
         match stdout.lines().find_map(test_result) {
             Some(Tally {
