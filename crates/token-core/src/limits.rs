@@ -57,6 +57,10 @@ pub const META_BYTES_MAX: usize = 4 * 1024;
 /// Deepest nesting of `meta`, counting the outermost map as 1.
 pub const META_NESTING_MAX: usize = 8;
 
+/// Deepest nesting of arrays and objects in a JSON body: far above what a grant
+/// needs, and shallow enough for any stack.
+pub const JSON_NESTING_MAX: usize = 64;
+
 /// Longest subscribe or publish key, in characters of `[A-Za-z0-9_-]`.
 pub const KEY_CHARS_MAX: usize = 64;
 

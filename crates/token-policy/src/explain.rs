@@ -1,0 +1,283 @@
+//! Why a decision is what it is, and what would change it.
+
+use serde::ser::{Serialize, SerializeStruct as _, Serializer};
+use token_core::{
+    Category, Grants, PatternText, Permissions, ResourceKind, ResourceName, VerifiedClaims,
+};
+
+use crate::held::covers_everything;
+use crate::nearest::{NearMiss, nearest};
+use crate::pattern::PatternSet;
+use crate::request::{Request, exact_only};
+use crate::requirement::Requirement;
+use crate::response::{Decision, Missing, PermissionNames, Reason, Response, Wanted};
+
+/// Everything there is to say about a decision.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Explanation<'a> {
+    /// The entries of the token that grant something of what is needed.
+    pub matched: Vec<Match<'a>>,
+    /// What is missing, as in the response.
+    pub missing: Vec<Missing<'a>>,
+    /// What comes close, closest first. For a request with many names, only
+    /// the first few that are missing are looked into.
+    pub nearest: Vec<NearMiss<'a>>,
+    /// What to grant, when a grant can help.
+    pub remedy: Option<Remedy>,
+}
+
+/// An entry of the token that grants something of what is needed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Match<'a> {
+    /// On what.
+    pub wanted: Wanted<'a>,
+    /// What of the needed permissions it grants.
+    pub permissions: Permissions,
+    /// What sort of entry it is.
+    pub by: MatchedBy,
+    /// The entry: a name, a pattern or a category.
+    pub entry: &'a str,
+}
+
+/// What sort of entry of a token grants something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "a token has no other entries")]
+pub enum MatchedBy {
+    /// An entry with exactly that name, or the category.
+    Name,
+    /// A pattern.
+    Pattern,
+}
+
+impl MatchedBy {
+    /// `name` or `pattern`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Name => "name",
+            Self::Pattern => "pattern",
+        }
+    }
+}
+
+impl Serialize for Match<'_> {
+    /// `{"kind":"channel","name":"room","permissions":["read"],"by":"name","entry":"room"}`.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut object = serializer.serialize_struct("Match", 5)?;
+        object.serialize_field("kind", self.wanted.kind_name())?;
+        object.serialize_field("name", self.wanted.name())?;
+        object.serialize_field("permissions", &PermissionNames(self.permissions))?;
+        object.serialize_field("by", self.by.name())?;
+        object.serialize_field("entry", self.entry)?;
+        object.end()
+    }
+}
+
+/// What to add to the token so that exactly this request passes. With any one
+/// bit less it would still fail.
+///
+/// It is written as a fragment of the body of a grant (contract 2.1):
+/// `{"resources":{"channels":{"room":1}}}`.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Remedy {
+    /// The grants to add.
+    pub grant: Grants,
+}
+
+/// Explains the answer that [`crate::authorize`] gave for the same token and
+/// request.
+///
+/// It may take much longer than the decision: patterns are tried one by one.
+#[must_use]
+pub fn explain<'a, T: VerifiedClaims>(
+    token: &'a T,
+    request: &Request<'a>,
+    response: &Response<'a>,
+) -> Explanation<'a> {
+    let grants_were_looked_at =
+        response.decision == Decision::Allow || response.reason == Reason::PermissionMissing;
+    let matched = if grants_were_looked_at {
+        matched(token, request)
+    } else {
+        Vec::new()
+    };
+    Explanation {
+        matched,
+        missing: response.missing.clone(),
+        nearest: nearest(token, request, response),
+        remedy: Remedy::of(&response.missing),
+    }
+}
+
+fn matched<'a, T: VerifiedClaims>(token: &'a T, request: &Request<'a>) -> Vec<Match<'a>> {
+    let mut matches = Vec::new();
+    match request.operation.requirement() {
+        Requirement::Public | Requirement::Token | Requirement::SecretKey => {}
+        Requirement::Listing(category) => matches.extend(matched_category(token, category)),
+        Requirement::Collection(permission) => {
+            matched_collection(token, request, permission.into(), &mut matches);
+        }
+        Requirement::NewRecord(permission) if request.targets.names().is_empty() => {
+            matched_collection(token, request, permission.into(), &mut matches);
+        }
+        Requirement::Names(_) | Requirement::Record(_) | Requirement::NewRecord(_) => {
+            matched_names(token, request, &mut matches);
+        }
+    }
+    matches
+}
+
+fn matched_category<'a, T: VerifiedClaims>(token: &T, category: Category) -> Option<Match<'a>> {
+    token.category(category).then(|| Match {
+        wanted: Wanted::Category(category),
+        permissions: Category::PERMISSIONS,
+        by: MatchedBy::Name,
+        entry: category.json_name(),
+    })
+}
+
+fn matched_collection<'a, T: VerifiedClaims>(
+    token: &'a T,
+    request: &Request<'a>,
+    needed: Permissions,
+    matches: &mut Vec<Match<'a>>,
+) {
+    let Some(kind) = request.targets.collection() else {
+        return;
+    };
+    for (entry, held) in token.patterns(kind) {
+        let permissions = held & needed;
+        if covers_everything(entry) && !permissions.is_empty() {
+            matches.push(Match {
+                wanted: Wanted::Collection(kind),
+                permissions,
+                by: MatchedBy::Pattern,
+                entry,
+            });
+        }
+    }
+}
+
+fn matched_names<'a, T: VerifiedClaims>(
+    token: &'a T,
+    request: &Request<'a>,
+    matches: &mut Vec<Match<'a>>,
+) {
+    let mut kinds: Vec<(ResourceKind, Vec<(&str, PatternSet)>)> = Vec::new();
+    for target in request.targets.names() {
+        let kind = target.kind;
+        let Some(needed) = request.needed_on(kind) else {
+            continue;
+        };
+        let name = target.name.as_ref();
+        let wanted = Wanted::Name { kind, name };
+        let mut push = |permissions: Permissions, by, entry| {
+            if !permissions.is_empty() {
+                matches.push(Match {
+                    wanted,
+                    permissions,
+                    by,
+                    entry,
+                });
+            }
+        };
+        let named = needed & token.named(kind, name);
+        push(named, MatchedBy::Name, name);
+        let missing = needed.without(named);
+        if missing.is_empty() || exact_only(name) {
+            continue;
+        }
+        if !kinds.iter().any(|(known, _)| *known == kind) {
+            kinds.push((kind, one_by_one(token, kind)));
+        }
+        let patterns = kinds.iter().find(|(known, _)| *known == kind);
+        for (entry, pattern) in patterns.into_iter().flat_map(|(_, patterns)| patterns) {
+            push(missing & pattern.held(name), MatchedBy::Pattern, *entry);
+        }
+    }
+}
+
+/// Each pattern of a kind as a set of its own.
+pub(crate) fn one_by_one<T: VerifiedClaims>(
+    token: &T,
+    kind: ResourceKind,
+) -> Vec<(&str, PatternSet)> {
+    token
+        .patterns(kind)
+        .map(|(text, permissions)| (text, PatternSet::new(kind, [(text, permissions)])))
+        .collect()
+}
+
+impl Remedy {
+    /// The grants that add everything that is missing; `None` when nothing is.
+    fn of(missing: &[Missing<'_>]) -> Option<Self> {
+        let mut grant = Grants::new();
+        for missing in missing {
+            match missing.wanted {
+                Wanted::Name { kind, name } => {
+                    let name = ResourceName::new(name).ok()?;
+                    grant.allow(kind, name, missing.permissions);
+                }
+                Wanted::Collection(kind) => {
+                    let everything = PatternText::new(missing.wanted.name()).ok()?;
+                    grant.allow_pattern(kind, everything, missing.permissions);
+                }
+                Wanted::Category(category) => grant.allow_category(category),
+            }
+        }
+        (!grant.is_empty()).then_some(Self { grant })
+    }
+}
+
+impl Serialize for Remedy {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        type Section<'a> = std::collections::BTreeMap<&'a str, u8>;
+        let resources = by_kind(|kind| {
+            let names = self.grant.names(kind);
+            names
+                .map(|(name, held)| (name.as_str(), held.bits()))
+                .collect::<Section<'_>>()
+        });
+        let patterns = by_kind(|kind| {
+            let patterns = self.grant.patterns(kind);
+            patterns
+                .map(|(text, held)| (text.as_str(), held.bits()))
+                .collect::<Section<'_>>()
+        });
+        let categories: Section<'_> = Category::ALL
+            .into_iter()
+            .filter(|category| self.grant.category(*category))
+            .map(|category| (category.json_name(), Category::PERMISSIONS.bits()))
+            .collect();
+        serializer.collect_map(
+            [
+                (!resources.is_empty()).then_some(("resources", Part::Kinds(resources))),
+                (!patterns.is_empty()).then_some(("patterns", Part::Kinds(patterns))),
+                (!categories.is_empty()).then_some(("categories", Part::Section(categories))),
+            ]
+            .into_iter()
+            .flatten(),
+        )
+    }
+}
+
+/// A part of a grant fragment.
+#[derive(serde::Serialize)]
+#[serde(untagged)]
+enum Part<'a> {
+    Kinds(std::collections::BTreeMap<&'static str, std::collections::BTreeMap<&'a str, u8>>),
+    Section(std::collections::BTreeMap<&'a str, u8>),
+}
+
+fn by_kind<'a>(
+    section: impl Fn(ResourceKind) -> std::collections::BTreeMap<&'a str, u8>,
+) -> std::collections::BTreeMap<&'static str, std::collections::BTreeMap<&'a str, u8>> {
+    ResourceKind::ALL
+        .into_iter()
+        .map(|kind| (kind.json_name(), section(kind)))
+        .filter(|(_, section)| !section.is_empty())
+        .collect()
+}
