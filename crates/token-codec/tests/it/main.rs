@@ -1,1 +1,1 @@
-//! Placeholder.
+//! Tokens from outside: what is made, what verifies, what is shown.

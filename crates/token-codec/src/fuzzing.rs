@@ -1,0 +1,50 @@
+//! The properties that the fuzz targets and the tests share. Not part of the
+//! interface.
+
+use token_core::{SubscribeKey, UnixSeconds};
+
+use crate::layout::SIG;
+use crate::{KeyPeriod, KeyRing, MacKey, TokenBuffer, UntrustedToken, base64url, encode};
+
+/// Inspection of any text, and of any bytes, ends without a panic.
+pub fn inspect(data: &[u8]) {
+    drop(UntrustedToken::parse(&String::from_utf8_lossy(data)));
+    drop(UntrustedToken::parse(&base64url::encode(data)));
+}
+
+/// Verification of any text, and of any bytes with a right signature, ends
+/// without a panic; and what verifies is what its own claims encode to, and
+/// what inspection calls canonical.
+pub fn verify(data: &[u8]) {
+    let Ok(subscribe_key) = SubscribeKey::new("sub-c-demo") else {
+        return;
+    };
+    let key = MacKey::derive(&[7; 32], &subscribe_key);
+    let period = KeyPeriod {
+        from: UnixSeconds(0),
+        until: None,
+        key: key.clone(),
+    };
+    let keys = KeyRing::new(subscribe_key, [period]);
+    let mut signed = data.to_vec();
+    signed.extend_from_slice(SIG);
+    signed.extend_from_slice(&[0x58, 0x20]);
+    signed.extend_from_slice(key.sign(data).as_ref());
+    let texts = [
+        String::from_utf8_lossy(data).into_owned(),
+        base64url::encode(data),
+        base64url::encode(&signed),
+    ];
+    for text in texts {
+        let mut buffer = TokenBuffer::new();
+        if let Ok(token) = crate::verify(&text, &keys, &mut buffer) {
+            let again = encode(&token.claims(), &key);
+            let same = again.is_ok_and(|again| {
+                base64url::without_padding(&again) == base64url::without_padding(&text)
+            });
+            assert!(same, "a verified token is not what its claims encode to");
+            let canonical = UntrustedToken::parse(&text).is_ok_and(|shown| shown.is_canonical());
+            assert!(canonical, "inspection cannot read a verified token");
+        }
+    }
+}
