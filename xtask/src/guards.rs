@@ -136,10 +136,9 @@ impl Scratch {
         .ignore_status()
         .output()?;
         if !output.status.success() {
-            bail!(
-                "does not compile:\n{}",
-                String::from_utf8_lossy(&output.stderr)
-            );
+            let log = String::from_utf8_lossy(&output.stderr);
+            let first: Vec<&str> = log.lines().take(12).collect();
+            bail!("does not compile:\n{}", first.join("\n"));
         }
         Ok(())
     }
