@@ -132,32 +132,30 @@ def refused(endpoint, expect, operation, copies=False):
         [CATEGORY[expect["status"]].name, expect["status"], operation],
     )
     same("status of the exception", error.get_status_code(), expect["status"])
-    details = list(expect["details"])
-    if copies:
-        details += [copied for copied in map(copied_detail, details) if copied]
     # The SDK keeps the body as text; `get_error_message` shows its `error` member.
     body = json.loads(error._errormsg)
     same("error of the exception", error.get_error_message(), body["error"])
-    same("body", blank(body, expect, details), {**body_of(expect), "error": {**body_of(expect)["error"], "details": details}})
+    expected = expected_body(expect, copies)
+    blank(body["error"], expected["error"])
+    same("body", body, expected)
 
 
-def body_of(expect):
-    return {
-        "status": expect["status"],
-        "service": "Access Manager",
-        "error": {"message": expect["message"], "source": expect.get("source"), "details": expect["details"]},
-    }
+def expected_body(expect, copies):
+    """The body of the refusal; with `copies`, a detail for every copied section too."""
+    details = list(expect["details"])
+    if copies:
+        details += [copied for copied in map(copied_detail, details) if copied]
+    error = {"message": expect["message"], "source": expect.get("source"), "details": details}
+    return {"status": expect["status"], "service": "Access Manager", "error": error}
 
 
-def blank(body, expect, details):
-    """A detail of null stands for any text, an absent source for any source."""
-    error = body["error"]
-    if "source" not in expect:
+def blank(error, expected):
+    """A detail of null stands for any text, a source of null for any source."""
+    if expected["source"] is None and error["source"]:
         error["source"] = None
-    for shown, wanted in zip(error["details"], details):
+    for shown, wanted in zip(error["details"], expected["details"]):
         if wanted["message"] is None and shown["message"]:
             shown["message"] = None
-    return body
 
 
 def copied_detail(detail):

@@ -1,1 +1,33 @@
-fn main() {}
+//! Drives the Rust SDK against a running server; see `../README.md`.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a driver reads its environment and the clock"
+)]
+
+mod body;
+mod clock;
+mod report;
+mod scenario;
+mod sdk;
+mod suite;
+
+use std::process::ExitCode;
+
+use report::Report;
+use scenario::Input;
+use suite::Suite;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let input = match Input::read() {
+        Ok(input) => input,
+        Err(error) => {
+            eprintln!("cannot read the description: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    let mut report = Report::new("rust", "pubnub 0.9.0");
+    Suite::new(&input).run(&mut report).await;
+    report.exit()
+}
