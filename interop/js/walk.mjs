@@ -5,6 +5,8 @@ import { once } from 'node:events';
 import { Skip, same } from './report.mjs';
 
 const FORBIDDEN = { message: 'Forbidden', error: true, service: 'Access Manager', status: 403 };
+// The reason codes that the walk meets.
+const DECISION = { allowed: 'allow', permission_missing: 'deny', revoked: 'deny' };
 const EXIT = { 0: 'allow', 2: 'deny' };
 
 // Exit status and printed decision of `usher check TOKEN METHOD PATH`; they must agree.
@@ -102,23 +104,23 @@ class Walker {
     };
   }
 
-  async expect(prefix, decision, act) {
+  async expect(prefix, code, act) {
     const request = this.gateway.next(prefix);
     const client = this.connect();
     const result = await act(client, request);
-    const { method, url, decision: decided, error } = await within(10_000, `a request ${prefix}`, request);
+    const { method, url, decision, code: given, error } = await within(10_000, `a request ${prefix}`, request);
     client.stop();
     if (error) throw new Error(error);
-    same(`decision on ${prefix}`, decided, decision);
+    same(`decision on ${prefix}`, [decision, given], [DECISION[code], code]);
     same('method', method, 'GET');
     if (!new URL(url, 'http://gateway').searchParams.get('auth')) throw new Error(`no token in ${prefix}`);
     return result;
   }
 
   /** Publishes; the SDK must see success or its own PNAccessDeniedCategory. */
-  async publish(channel, decision) {
+  async publish(channel, code) {
     const prefix = `/publish/${this.keys.publish_key}/${this.keys.subscribe_key}/0/${channel}/0/`;
-    const seen = await this.expect(prefix, decision, (client) =>
+    const seen = await this.expect(prefix, code, (client) =>
       client.publish({ channel, message: { text: 'hello, world' } }).then(
         () => 'allow',
         (error) => {
@@ -131,11 +133,11 @@ class Walker {
         },
       ),
     );
-    same(`publish to ${channel} as the SDK saw it`, seen, decision);
+    same(`publish to ${channel} as the SDK saw it`, seen, DECISION[code]);
   }
 
-  async subscribe(channel, decision) {
-    await this.expect(`/v2/subscribe/${this.keys.subscribe_key}/${channel}/0?`, decision, async (client, request) => {
+  async subscribe(channel, code) {
+    await this.expect(`/v2/subscribe/${this.keys.subscribe_key}/${channel}/0?`, code, async (client, request) => {
       client.subscribe({ channels: [channel] });
       await within(10_000, 'a subscribe', request);
     });
@@ -153,15 +155,15 @@ export async function walk(suite) {
   const gateway = new Gateway(suite.server, token);
   const walker = new Walker(suite, gateway, await gateway.listen(), token);
   try {
-    await walker.publish('walk-room', 'allow');
-    await walker.subscribe('walk-room', 'allow');
-    await walker.subscribe('walk-board', 'allow');
-    await walker.publish('walk-board', 'deny');
-    await walker.publish('elsewhere', 'deny');
-    await walker.subscribe('elsewhere', 'deny');
+    await walker.publish('walk-room', 'allowed');
+    await walker.subscribe('walk-room', 'allowed');
+    await walker.subscribe('walk-board', 'allowed');
+    await walker.publish('walk-board', 'permission_missing');
+    await walker.publish('elsewhere', 'permission_missing');
+    await walker.subscribe('elsewhere', 'permission_missing');
     await suite.client().revokeToken(token);
-    await walker.publish('walk-room', 'deny');
-    await walker.subscribe('walk-room', 'deny');
+    await walker.publish('walk-room', 'revoked');
+    await walker.subscribe('walk-room', 'revoked');
   } finally {
     gateway.close();
   }
