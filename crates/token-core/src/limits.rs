@@ -90,3 +90,6 @@ pub const KEY_ANNOUNCE_SECONDS_MIN: u64 = 185;
 
 /// Most revocations in one batch.
 pub const REVOCATIONS_PER_BATCH_MAX: usize = 1_000;
+
+/// Most checks in one batch.
+pub const CHECKS_PER_BATCH_MAX: usize = 1_000;
