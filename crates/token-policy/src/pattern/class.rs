@@ -58,9 +58,10 @@ pub(super) fn bracketed(
     let ClassSet::Item(item) = &class.kind else {
         return Err(unsupported("set operator inside brackets", &class.span));
     };
-    let items = match item {
-        ClassSetItem::Union(union) => union.items.as_slice(),
-        single => core::slice::from_ref(single),
+    let items = if let ClassSetItem::Union(union) = item {
+        union.items.as_slice()
+    } else {
+        core::slice::from_ref(item)
     };
     let mut members = Members::default();
     for item in items {

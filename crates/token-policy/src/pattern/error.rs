@@ -56,15 +56,54 @@ pub enum PatternError {
 }
 
 impl PatternError {
-    /// The error of the parser in our words.
+    /// The error of the parser in our words: either RE2 refuses the text too,
+    /// or RE2 gives it a meaning that the parser does not know.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the parser may add kinds of errors"
+    )]
     pub(super) fn from_parser(error: &regex_syntax::ast::Error) -> Self {
         let at = error.span().start.offset;
-        match syntax(error.kind()) {
-            Some(what) => Self::Syntax { what, at },
-            None => Self::Unsupported {
-                what: unsupported(error.kind()),
-                at,
-            },
+        let syntax = |what| Self::Syntax { what, at };
+        let unsupported = |what| Self::Unsupported { what, at };
+        match error.kind() {
+            ErrorKind::ClassEscapeInvalid => syntax("escape that means nothing inside brackets"),
+            ErrorKind::ClassRangeInvalid => syntax("character range out of order"),
+            ErrorKind::ClassUnclosed => syntax("missing `]`"),
+            ErrorKind::EscapeHexEmpty
+            | ErrorKind::EscapeHexInvalid
+            | ErrorKind::EscapeHexInvalidDigit => syntax("bad hexadecimal escape"),
+            ErrorKind::EscapeUnexpectedEof => syntax("unfinished escape"),
+            ErrorKind::FlagDanglingNegation
+            | ErrorKind::FlagRepeatedNegation { .. }
+            | ErrorKind::FlagUnexpectedEof
+            | ErrorKind::FlagUnrecognized => syntax("bad flags (there are i, m, s and U)"),
+            ErrorKind::GroupNameEmpty
+            | ErrorKind::GroupNameInvalid
+            | ErrorKind::GroupNameDuplicate { .. }
+            | ErrorKind::GroupNameUnexpectedEof => syntax("bad group name"),
+            ErrorKind::GroupUnclosed => syntax("missing `)`"),
+            ErrorKind::GroupUnopened => syntax("unexpected `)`"),
+            ErrorKind::RepetitionCountInvalid => syntax("repetition with bounds out of order"),
+            ErrorKind::RepetitionMissing => syntax("nothing to repeat"),
+            ErrorKind::UnicodeClassInvalid => syntax("bad property name"),
+            ErrorKind::UnsupportedBackreference => syntax("back-reference"),
+            ErrorKind::UnsupportedLookAround => syntax("look-around"),
+            ErrorKind::ClassRangeLiteral => {
+                unsupported("hyphen beside a class inside brackets; write it last or as `\\-`")
+            }
+            ErrorKind::RepetitionCountDecimalEmpty
+            | ErrorKind::RepetitionCountUnclosed
+            | ErrorKind::DecimalEmpty
+            | ErrorKind::DecimalInvalid => {
+                unsupported("`{` that starts no repetition; write it as `\\{`")
+            }
+            ErrorKind::EscapeUnrecognized => unsupported("this escape"),
+            ErrorKind::FlagDuplicate { .. } => unsupported("flag given twice"),
+            ErrorKind::SpecialWordBoundaryUnclosed
+            | ErrorKind::SpecialWordBoundaryUnrecognized
+            | ErrorKind::SpecialWordOrRepetitionUnexpectedEof => unsupported("`\\b{..}`"),
+            _ => unsupported("this construct"),
         }
     }
 }
@@ -105,52 +144,3 @@ impl fmt::Display for PatternError {
 }
 
 impl core::error::Error for PatternError {}
-
-/// What is wrong with text that RE2 refuses as well.
-fn syntax(kind: &ErrorKind) -> Option<&'static str> {
-    Some(match kind {
-        ErrorKind::ClassEscapeInvalid => "escape that means nothing inside brackets",
-        ErrorKind::ClassRangeInvalid => "character range out of order",
-        ErrorKind::ClassUnclosed => "missing `]`",
-        ErrorKind::EscapeHexEmpty
-        | ErrorKind::EscapeHexInvalid
-        | ErrorKind::EscapeHexInvalidDigit => "bad hexadecimal escape",
-        ErrorKind::EscapeUnexpectedEof => "backslash at the end",
-        ErrorKind::FlagDanglingNegation
-        | ErrorKind::FlagRepeatedNegation { .. }
-        | ErrorKind::FlagUnexpectedEof
-        | ErrorKind::FlagUnrecognized => "bad flags (only i, m, s and U exist)",
-        ErrorKind::GroupNameEmpty
-        | ErrorKind::GroupNameInvalid
-        | ErrorKind::GroupNameDuplicate { .. }
-        | ErrorKind::GroupNameUnexpectedEof => "bad group name",
-        ErrorKind::GroupUnclosed => "missing `)`",
-        ErrorKind::GroupUnopened => "unexpected `)`",
-        ErrorKind::RepetitionCountInvalid => "repetition with its bounds out of order",
-        ErrorKind::RepetitionMissing => "nothing to repeat",
-        ErrorKind::UnicodeClassInvalid => "bad property name",
-        ErrorKind::UnsupportedBackreference => "back-reference",
-        ErrorKind::UnsupportedLookAround => "look-around",
-        _ => return None,
-    })
-}
-
-/// What the parser refuses although RE2 gives it a meaning.
-fn unsupported(kind: &ErrorKind) -> &'static str {
-    match kind {
-        ErrorKind::ClassRangeLiteral => {
-            "hyphen behind a class inside brackets; write it last or as `\\-`"
-        }
-        ErrorKind::RepetitionCountDecimalEmpty
-        | ErrorKind::RepetitionCountUnclosed
-        | ErrorKind::DecimalEmpty
-        | ErrorKind::DecimalInvalid => "`{` that starts no repetition; write it as `\\{`",
-        ErrorKind::EscapeUnrecognized => "this escape",
-        ErrorKind::FlagDuplicate { .. } => "flag given twice",
-        ErrorKind::NestLimitExceeded(_) => "groups nested this deep",
-        ErrorKind::SpecialWordBoundaryUnclosed
-        | ErrorKind::SpecialWordBoundaryUnrecognized
-        | ErrorKind::SpecialWordOrRepetitionUnexpectedEof => "`\\b{..}`",
-        _ => "this construct",
-    }
-}

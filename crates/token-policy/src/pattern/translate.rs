@@ -282,12 +282,12 @@ impl Visitor for StackedRepeats {
     }
 
     fn visit_pre(&mut self, ast: &Ast) -> Result<(), PatternError> {
-        match ast {
-            Ast::Repetition(outer) if matches!(*outer.ast, Ast::Repetition(_)) => {
-                Err(PatternError::MultipleRepeat)
-            }
-            _ => Ok(()),
+        if let Ast::Repetition(outer) = ast
+            && matches!(*outer.ast, Ast::Repetition(_))
+        {
+            return Err(PatternError::MultipleRepeat);
         }
+        Ok(())
     }
 }
 
@@ -302,11 +302,11 @@ impl Visitor for CapturingGroups {
     }
 
     fn visit_pre(&mut self, ast: &Ast) -> Result<(), PatternError> {
-        match ast {
-            Ast::Group(group) if !matches!(group.kind, GroupKind::NonCapturing(_)) => {
-                Err(PatternError::CapturingGroup)
-            }
-            _ => Ok(()),
+        if let Ast::Group(group) = ast
+            && !matches!(group.kind, GroupKind::NonCapturing(_))
+        {
+            return Err(PatternError::CapturingGroup);
         }
+        Ok(())
     }
 }
