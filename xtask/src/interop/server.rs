@@ -57,7 +57,7 @@ impl Server {
             .context("a keyset has a subscribe_key")?;
         cmd!(
             sh,
-            "{usher} keyset set {off} revocation off --data-dir {data}"
+            "{usher} keyset set {off} revocation=off --data-dir {data}"
         )
         .run()?;
 
