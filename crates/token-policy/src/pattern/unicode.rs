@@ -208,16 +208,21 @@ const NAMES: [&str; COUNT] = [
     "Zs",
 ];
 
+/// Characters whose general category changed after Unicode 15.1: what it was
+/// and what it is.
+const MOVED: [(char, &str, &str); 1] = [('\u{1171e}', "Mn", "Mc")];
+
 /// How many names there are.
 const COUNT: usize = 196;
 
 /// The members of each property, once asked for: as they are and folded. So a
 /// pattern of many properties costs no more than a pattern of many letters.
-static PLAIN: [OnceLock<ClassUnicode>; COUNT] = [const { OnceLock::new() }; COUNT];
+static PLAIN: [OnceLock<Option<ClassUnicode>>; COUNT] = [const { OnceLock::new() }; COUNT];
 static FOLDED: [OnceLock<ClassUnicode>; COUNT] = [const { OnceLock::new() }; COUNT];
 
 /// Everything that Unicode 15.1 has assigned.
-static AGE: LazyLock<ClassUnicode> = LazyLock::new(|| lookup("Age=15.1"));
+static AGE: LazyLock<ClassUnicode> =
+    LazyLock::new(|| lookup("Age=15.1").unwrap_or_else(ClassUnicode::empty));
 
 /// Characters with case, in order, each beside those that it folds to.
 static CASED: LazyLock<Vec<(char, Vec<ClassUnicodeRange>)>> = LazyLock::new(cased);
@@ -226,14 +231,28 @@ static CASED: LazyLock<Vec<(char, Vec<ClassUnicodeRange>)>> = LazyLock::new(case
 pub(super) fn property(name: &str, fold: bool) -> Option<&'static ClassUnicode> {
     let index = NAMES.binary_search(&name).ok()?;
     let plain = PLAIN.get(index)?.get_or_init(|| {
-        let mut members = lookup(name);
+        let mut members = lookup(name)?;
         members.intersect(&AGE);
-        members
+        move_back(name, &mut members);
+        Some(members)
     });
+    let plain = plain.as_ref()?;
     if !fold {
         return Some(plain);
     }
     Some(FOLDED.get(index)?.get_or_init(|| folded(plain)))
+}
+
+/// Undoes what Unicode changed since 15.1 about characters that it had.
+fn move_back(name: &str, members: &mut ClassUnicode) {
+    for (c, was, is) in MOVED {
+        let only = ClassUnicode::new([ClassUnicodeRange::new(c, c)]);
+        if name == was {
+            members.union(&only);
+        } else if name == is {
+            members.difference(&only);
+        }
+    }
 }
 
 /// A set and whatever differs from a member in case only (simple folding).
@@ -252,13 +271,12 @@ pub(super) fn folded(set: &ClassUnicode) -> ClassUnicode {
 }
 
 fn cased() -> Vec<(char, Vec<ClassUnicodeRange>)> {
-    let mut changing = lookup("Changes_When_Casemapped");
+    let mut changing = lookup("Changes_When_Casemapped").unwrap_or_else(ClassUnicode::empty);
     changing.intersect(&AGE);
     let mut cased = Vec::new();
     for c in changing.iter().flat_map(|r| r.start()..=r.end()) {
         let mut others = ClassUnicode::new([ClassUnicodeRange::new(c, c)]);
-        // Fails only without the Unicode tables, which the manifest asks for;
-        // then the character would fold to nothing, which grants less.
+        // Fails only without the Unicode tables, which the manifest asks for.
         if others.try_case_fold_simple().is_ok() {
             others.intersect(&AGE);
             cased.push((c, others.ranges().to_vec()));
@@ -267,11 +285,21 @@ fn cased() -> Vec<(char, Vec<ClassUnicodeRange>)> {
     cased
 }
 
-/// The members of a property in regex-syntax's tables, none if it has no such.
-fn lookup(name: &str) -> ClassUnicode {
-    let parsed = regex_syntax::parse(&format!("\\p{{{name}}}"));
-    match parsed.map(regex_syntax::hir::Hir::into_kind) {
-        Ok(HirKind::Class(Class::Unicode(members))) => members,
-        _ => ClassUnicode::empty(),
+/// The members of a property in regex-syntax's tables.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a property is a class, or a literal when it has one member"
+)]
+fn lookup(name: &str) -> Option<ClassUnicode> {
+    let parsed = regex_syntax::parse(&format!("\\p{{{name}}}")).ok()?;
+    match parsed.into_kind() {
+        HirKind::Class(Class::Unicode(members)) => Some(members),
+        HirKind::Literal(literal) => {
+            let only = core::str::from_utf8(&literal.0).ok()?.chars();
+            Some(ClassUnicode::new(
+                only.map(|c| ClassUnicodeRange::new(c, c)),
+            ))
+        }
+        _ => None,
     }
 }

@@ -1,6 +1,6 @@
 //! Random patterns from the allow-list, and names from the patterns.
 
-use std::fmt::Write as _;
+use core::fmt::Write as _;
 
 use crate::pattern_random::Random;
 
@@ -11,11 +11,11 @@ pub(crate) enum Node {
     Zero(String),
     /// Consumes one character, presumably one of these.
     One(String, Vec<char>),
-    Repeat(Box<Node>, String, usize, usize),
+    Repeat(Box<Self>, String, usize, usize),
     /// How the group opens, what it holds.
-    Group(String, Box<Node>),
-    Cat(Vec<Node>),
-    Alt(Vec<Node>),
+    Group(String, Box<Self>),
+    Cat(Vec<Self>),
+    Alt(Vec<Self>),
 }
 
 /// Every construct of the allow-list, by the name under which it is counted.

@@ -1,12 +1,13 @@
-//! RE2 itself, in a Python process (tests/re2_oracle.py).
+//! RE2 itself, in a Python process (`tests/re2_oracle.py`).
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
 /// Asks RE2 all `requests` and returns its answers in their order, or nothing
 /// when google-re2 is not there: a skip, which is a failure where `CI` is set.
+#[expect(clippy::print_stderr, reason = "a skipped test says so")]
 pub(crate) fn ask(requests: &[Value]) -> Option<Vec<Value>> {
     let python = std::env::var_os("USHER_PYTHON").unwrap_or_else(|| "python3".into());
     let probe = Command::new(&python)
@@ -27,9 +28,9 @@ pub(crate) fn ask(requests: &[Value]) -> Option<Vec<Value>> {
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
-        .expect("the probe ran the same program");
-    let mut input = child.stdin.take().expect("piped");
-    let output = BufReader::new(child.stdout.take().expect("piped"));
+        .unwrap();
+    let mut input = child.stdin.take().unwrap();
+    let output = BufReader::new(child.stdout.take().unwrap());
     let answers = std::thread::scope(|scope| {
         // Apart from reading, so that neither pipe can fill up.
         scope.spawn(move || {
@@ -38,14 +39,14 @@ pub(crate) fn ask(requests: &[Value]) -> Option<Vec<Value>> {
                 lines.push_str(&request.to_string());
                 lines.push('\n');
             }
-            input.write_all(lines.as_bytes()).expect("the oracle reads");
+            input.write_all(lines.as_bytes()).unwrap();
         });
         output
             .lines()
-            .map(|line| serde_json::from_str(&line.expect("UTF-8")).expect("JSON"))
+            .map(|line| serde_json::from_str(&line.unwrap()).unwrap())
             .collect::<Vec<Value>>()
     });
-    assert!(child.wait().expect("started").success());
+    assert!(child.wait().unwrap().success());
     assert_eq!(answers.len(), requests.len(), "one answer a request");
     Some(answers)
 }

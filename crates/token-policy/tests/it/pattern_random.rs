@@ -1,6 +1,6 @@
 //! Seeded randomness: the same seed, the same cases, on every machine.
 
-/// SplitMix64.
+/// The generator `SplitMix64`.
 pub(crate) struct Random(u64);
 
 impl Random {
