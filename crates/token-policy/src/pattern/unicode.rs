@@ -263,9 +263,10 @@ pub(super) fn folded(set: &ClassUnicode) -> ClassUnicode {
     for range in set.ranges() {
         let from = CASED.partition_point(|(c, _)| *c < range.start());
         let cased = CASED.iter().skip(from);
-        for (_, others) in cased.take_while(|(c, _)| *c <= range.end()) {
-            members.extend(others);
-        }
+        let cased = cased.take_while(|(c, _)| *c <= range.end());
+        let outside =
+            |other: &&ClassUnicodeRange| other.start() < range.start() || range.end() < other.end();
+        members.extend(cased.flat_map(|(_, others)| others.iter().filter(outside)));
     }
     ClassUnicode::new(members)
 }

@@ -339,12 +339,12 @@ impl Grammar<'_> {
     }
 
     fn atom(&mut self, depth: usize) -> Node {
-        match self.random.below(12) {
+        match self.random.below(15) {
             0 | 1 if depth > 0 => self.group(depth - 1),
             2 => self.assertion(),
-            3 => self.escaped_char(),
+            3 | 12 | 13 => self.escaped_char(),
             4 => self.coded_char(),
-            5 => self.class(),
+            5 | 14 => self.class(),
             6 | 7 => self.brackets(),
             8 => self.property(),
             9 => self.odd_literal(),
@@ -410,7 +410,7 @@ impl Grammar<'_> {
     }
 
     fn escaped_char(&mut self) -> Node {
-        let (name, c) = match self.random.below(10) {
+        let (name, c) = match self.random.below(8) {
             0 => ("escaped meta", pick_char(self.random, META)),
             1 => ("escaped other", pick_char(self.random, OTHER)),
             2 => ("\\<", '<'),
@@ -532,7 +532,7 @@ impl Grammar<'_> {
                 ]);
                 source.push_str(range);
                 members.push(inside);
-                if self.random.one_in(3) {
+                if self.random.one_in(2) {
                     self.count("inner hyphen");
                     source.push_str("-_");
                     members.extend(['-', '_']);

@@ -12,7 +12,7 @@ use crate::pattern_oracle::ask;
 use crate::pattern_random::Random;
 
 /// How many patterns are tried by default; `USHER_RE2_PATTERNS` says otherwise.
-const PATTERNS: usize = 24_000;
+const PATTERNS: usize = 14_000;
 const NAMES_PER_PATTERN: usize = 10;
 /// Each construct stands in at least this many accepted patterns, when at
 /// least the default number is tried.
