@@ -26,6 +26,12 @@ pub(crate) const ENTITIES: &[u8; 18] = b"\x51datasync:entities";
 pub(crate) const MEMBERSHIPS: &[u8; 21] = b"\x54datasync:memberships";
 pub(crate) const RELATIONSHIPS: &[u8; 23] = b"\x56datasync:relationships";
 
+/// `res` or `pat` without any entry, which nearly every `pat` is.
+pub(crate) const EMPTY_SECTIONS: &[u8; 28] =
+    b"\xA5\x44chan\xA0\x43grp\xA0\x43spc\xA0\x43usr\xA0\x44uuid\xA0";
+/// What follows the channels when only they have entries.
+pub(crate) const EMPTY_AFTER_CHAN: &[u8; 21] = b"\x43grp\xA0\x43spc\xA0\x43usr\xA0\x44uuid\xA0";
+
 /// The bytes of the signature of the keyset's own key.
 pub(crate) const MAC_BYTES: usize = 32;
 /// The bytes of the signature of a key that `kid` names.

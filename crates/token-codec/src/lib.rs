@@ -9,6 +9,7 @@ mod inspect;
 mod key;
 mod layout;
 mod meta;
+mod outline;
 mod reader;
 mod verified;
 mod verify;

@@ -23,6 +23,10 @@ impl Span {
             .unwrap_or_default()
     }
 
+    pub(crate) fn end(self) -> usize {
+        usize::from(self.end)
+    }
+
     pub(crate) const fn is_empty(self) -> bool {
         self.start >= self.end
     }
@@ -110,50 +114,70 @@ impl<'a> Reader<'a> {
         Err(self.defect(Defect::KeyExpected(name)))
     }
 
+    /// Reads the number of an item whose head is not one byte long: `N` bytes,
+    /// and at least `least` or it would have a shorter form.
     #[inline]
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], Malformed> {
-        let (head, rest) = self
-            .rest
-            .split_first_chunk::<N>()
-            .ok_or_else(|| self.defect(Defect::Truncated))?;
+    fn long_number<const N: usize>(
+        &mut self,
+        least: u64,
+        from_be_bytes: impl FnOnce([u8; N]) -> u64,
+    ) -> Result<u64, Defect> {
+        let (bytes, rest) = self.rest.split_first_chunk().ok_or(Defect::Truncated)?;
+        let number = from_be_bytes(*bytes);
+        if number < least {
+            return Err(Defect::NotShortest);
+        }
         self.rest = rest;
-        Ok(*head)
+        Ok(number)
     }
 
     /// Reads the head of an item: its major type and its number.
-    #[inline]
     pub(crate) fn head(&mut self) -> Result<(Major, u64), Malformed> {
         let start = self.position();
-        let [first] = self.array()?;
-        let major = major_of(first);
-        let number = match first & 0x1F {
-            small @ 0..=23 => return Ok((major, u64::from(small))),
-            24 => u64::from(u8::from_be_bytes(self.array()?)),
-            25 => u64::from(u16::from_be_bytes(self.array()?)),
-            26 => u64::from(u32::from_be_bytes(self.array()?)),
-            27 => u64::from_be_bytes(self.array()?),
-            31 => return Err(Malformed::new(start, Defect::Indefinite)),
-            _ => return Err(Malformed::new(start, Defect::Reserved)),
+        self.head_or_defect()
+            .map_err(|defect| Malformed::new(start, defect))
+    }
+
+    #[inline]
+    fn head_or_defect(&mut self) -> Result<(Major, u64), Defect> {
+        let (first, rest) = self.rest.split_first().ok_or(Defect::Truncated)?;
+        self.rest = rest;
+        let major = major_of(*first);
+        let number = match (major, first & 0x1F) {
+            (_, small @ 0..=23) => u64::from(small),
+            // The bits of a float have no shorter form.
+            (Major::Float, _) => self.long_number(0, u64::from_be_bytes)?,
+            // Other simple values, floats of 16 and 32 bits.
+            (Major::Simple, 24..=26) => return Err(Defect::Value),
+            (_, 24) => self.long_number(24, |bytes| u8::from_be_bytes(bytes).into())?,
+            (_, 25) => self.long_number(1 << 8, |bytes| u16::from_be_bytes(bytes).into())?,
+            (_, 26) => self.long_number(1 << 16, |bytes| u32::from_be_bytes(bytes).into())?,
+            (_, 27) => self.long_number(1 << 32, u64::from_be_bytes)?,
+            (_, 31) => return Err(Defect::Indefinite),
+            _ => return Err(Defect::Reserved),
         };
-        let least = match first & 0x1F {
-            24 => 24,
-            25 => 1 << 8,
-            26 => 1 << 16,
-            _ => 1 << 32,
-        };
-        if major == Major::Simple {
-            // A simple value beyond the first 24, a float of 16 or 32 bits.
-            return Err(Malformed::new(start, Defect::Value));
-        }
-        // The bits of a float have no shorter form.
-        if number < least && major != Major::Float {
-            return Err(Malformed::new(start, Defect::NotShortest));
-        }
         Ok((major, number))
     }
 
     #[inline]
     fn number_of(&mut self, wanted: Major, name: &'static str) -> Result<u64, Malformed> {
+        // Nearly every head is one byte or two.
+        match *self.rest {
+            [first, ref rest @ ..] if first & 0x1F < 24 && major_of(first) == wanted => {
+                self.rest = rest;
+                Ok(u64::from(first & 0x1F))
+            }
+            [first, second, ref rest @ ..]
+                if first & 0x1F == 24 && second >= 24 && major_of(first) == wanted =>
+            {
+                self.rest = rest;
+                Ok(u64::from(second))
+            }
+            _ => self.number_of_any(wanted, name),
+        }
+    }
+
+    fn number_of_any(&mut self, wanted: Major, name: &'static str) -> Result<u64, Malformed> {
         let start = self.position();
         let (major, number) = self.head()?;
         if major == wanted {
@@ -198,17 +222,31 @@ impl<'a> Reader<'a> {
     /// Reads a text string.
     #[inline]
     pub(crate) fn text(&mut self) -> Result<&'a str, Malformed> {
-        let length = self.number_of(Major::Text, "text")?;
+        let length = self.text_length()?;
         self.utf8(length)
+    }
+
+    /// Reads the bytes of a text string, which are UTF-8 only if somebody
+    /// checked that.
+    #[inline]
+    pub(crate) fn text_bytes(&mut self) -> Result<&'a [u8], Malformed> {
+        let length = self.text_length()?;
+        self.take(length)
+    }
+
+    #[inline]
+    fn text_length(&mut self) -> Result<u64, Malformed> {
+        self.number_of(Major::Text, "text")
     }
 
     /// Reads `length` bytes of UTF-8.
     #[inline]
     pub(crate) fn utf8(&mut self, length: u64) -> Result<&'a str, Malformed> {
-        let start = self.position();
         let bytes = self.take(length)?;
         core::str::from_utf8(bytes).map_err(|error| {
-            Malformed::new(start.saturating_add(error.valid_up_to()), Defect::NotUtf8)
+            let start = self.position().saturating_sub(bytes.len());
+            let at = start.saturating_add(error.valid_up_to());
+            Malformed::new(at, Defect::NotUtf8)
         })
     }
 
@@ -222,15 +260,9 @@ impl<'a> Reader<'a> {
         self.rest = rest;
         Ok(head)
     }
-
-    /// Reads the text of an item whose bytes were walked before.
-    #[inline]
-    pub(crate) fn text_bytes(&mut self) -> Option<&'a [u8]> {
-        let length = self.number_of(Major::Text, "text").ok()?;
-        self.take(length).ok()
-    }
 }
 
+#[inline]
 const fn major_of(first: u8) -> Major {
     match first >> 5 {
         0 => Major::Unsigned,

@@ -1,7 +1,6 @@
 //! A token whose signature was verified, read where it lies.
 
 use core::fmt;
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use token_core::{
@@ -12,8 +11,9 @@ use token_core::{
 use crate::key::{Fingerprint, MacKey};
 use crate::layout::{ID_BYTES, key_order, of_kind};
 use crate::meta;
+use crate::outline::Outline;
 use crate::reader::{Reader, Span};
-use crate::verify::Outline;
+use crate::verify::TokenBuffer;
 
 /// A token whose signature was verified; the one thing that decisions accept.
 ///
@@ -28,10 +28,15 @@ use crate::verify::Outline;
 /// one that can be kept.
 #[derive(Clone)]
 pub struct VerifiedToken<'b> {
-    bytes: Cow<'b, [u8]>,
-    outline: Outline,
+    token: Token<'b>,
     scope: Scope<'b>,
     fingerprint: Fingerprint,
+}
+
+#[derive(Clone)]
+enum Token<'b> {
+    Borrowed(&'b TokenBuffer),
+    Owned(Arc<TokenBuffer>),
 }
 
 #[derive(Clone)]
@@ -41,17 +46,15 @@ enum Scope<'b> {
 }
 
 impl<'b> VerifiedToken<'b> {
-    /// For `verify`, once the signature matched.
+    /// For `verify`, once the signature matched what is in `token`.
     #[inline]
     pub(crate) const fn new(
-        bytes: &'b [u8],
-        outline: Outline,
+        token: &'b TokenBuffer,
         scope: &'b Arc<SubscribeKey>,
         key: &MacKey,
     ) -> Self {
         Self {
-            bytes: Cow::Borrowed(bytes),
-            outline,
+            token: Token::Borrowed(token),
             scope: Scope::Borrowed(scope),
             fingerprint: key.fingerprint(),
         }
@@ -60,16 +63,34 @@ impl<'b> VerifiedToken<'b> {
     /// The same token with a copy of its bytes, for a cache.
     #[must_use]
     pub fn into_owned(self) -> VerifiedToken<'static> {
+        let token = match self.token {
+            Token::Borrowed(token) => Arc::new(token.to_exact()),
+            Token::Owned(token) => token,
+        };
         let scope = match self.scope {
             Scope::Borrowed(scope) => Arc::clone(scope),
             Scope::Owned(scope) => scope,
         };
         VerifiedToken {
-            bytes: Cow::Owned(self.bytes.into_owned()),
-            outline: self.outline,
+            token: Token::Owned(token),
             scope: Scope::Owned(scope),
             fingerprint: self.fingerprint,
         }
+    }
+
+    fn token(&self) -> &TokenBuffer {
+        match &self.token {
+            Token::Borrowed(token) => token,
+            Token::Owned(token) => token,
+        }
+    }
+
+    fn outline(&self) -> &Outline {
+        self.token().outline()
+    }
+
+    fn part(&self, span: Span) -> &[u8] {
+        span.of(self.token().bytes())
     }
 
     /// The keyset whose key signed it.
@@ -83,14 +104,14 @@ impl<'b> VerifiedToken<'b> {
 
     /// How long it lives.
     #[must_use]
-    pub const fn ttl(&self) -> TtlMinutes {
-        self.outline.ttl
+    pub fn ttl(&self) -> TtlMinutes {
+        TtlMinutes(self.outline().ttl)
     }
 
     /// How many bytes it has, the text decoded.
     #[must_use]
     pub fn size(&self) -> usize {
-        self.bytes.len()
+        self.outline().size()
     }
 
     /// Everything that it says, as plain data.
@@ -116,10 +137,10 @@ impl<'b> VerifiedToken<'b> {
                 grants.allow_category(category);
             }
         }
-        let mut meta = Reader::new(self.outline.meta.of(&self.bytes));
+        let mut meta = Reader::new(self.part(self.outline().meta));
         Claims {
-            issued_at: self.outline.issued_at,
-            ttl: self.outline.ttl,
+            issued_at: self.outline().issued_at,
+            ttl: self.ttl(),
             grants,
             meta: meta::read(&mut meta).unwrap_or_default(),
             uuid: self.uuid().map(str::to_owned),
@@ -128,12 +149,12 @@ impl<'b> VerifiedToken<'b> {
         }
     }
 
-    pub(crate) const fn issued_at_time(&self) -> UnixSeconds {
-        self.outline.issued_at
+    pub(crate) fn issued_at_time(&self) -> UnixSeconds {
+        self.outline().issued_at
     }
 
     pub(crate) fn key_id(&self) -> Option<&[u8]> {
-        self.outline.key_id.map(|span| span.of(&self.bytes))
+        self.outline().key_id.map(|span| self.part(span))
     }
 
     pub(crate) const fn fingerprint(&self) -> Fingerprint {
@@ -141,7 +162,7 @@ impl<'b> VerifiedToken<'b> {
     }
 
     fn entries(&self, section: Span) -> Entries<'_> {
-        Entries(Reader::new(section.of(&self.bytes)))
+        Entries(Reader::new(self.part(section)))
     }
 }
 
@@ -155,11 +176,11 @@ impl VerifiedClaims for VerifiedToken<'_> {
     }
 
     fn id(&self) -> TokenId {
-        self.outline.id
+        TokenId(self.outline().id)
     }
 
     fn ancestors(&self) -> impl Iterator<Item = TokenId> + '_ {
-        let mut reader = Reader::new(self.outline.ancestors.of(&self.bytes));
+        let mut reader = Reader::new(self.part(self.outline().ancestors));
         core::iter::from_fn(move || {
             let id: &[u8; ID_BYTES] = reader.bytes().ok()?.first_chunk()?;
             Some(TokenId(*id))
@@ -167,20 +188,20 @@ impl VerifiedClaims for VerifiedToken<'_> {
     }
 
     fn issued_at(&self) -> UnixSeconds {
-        self.outline.issued_at
+        self.outline().issued_at
     }
 
     fn expires_at(&self) -> UnixSeconds {
-        self.outline.expires_at
+        self.outline().expires_at
     }
 
     fn uuid(&self) -> Option<&str> {
-        Reader::new(self.outline.uuid?.of(&self.bytes)).text().ok()
+        Reader::new(self.part(self.outline().uuid?)).text().ok()
     }
 
     fn named(&self, kind: ResourceKind, name: &str) -> Permissions {
         let wanted = name.as_bytes();
-        for (found, permissions) in self.entries(of_kind(&self.outline.names, kind)) {
+        for (found, permissions) in self.entries(of_kind(&self.outline().names, kind)) {
             match key_order(found, wanted) {
                 core::cmp::Ordering::Less => {}
                 core::cmp::Ordering::Equal => return permissions,
@@ -192,15 +213,15 @@ impl VerifiedClaims for VerifiedToken<'_> {
     }
 
     fn names(&self, kind: ResourceKind) -> impl Iterator<Item = (&str, Permissions)> + '_ {
-        as_text(self.entries(of_kind(&self.outline.names, kind)))
+        as_text(self.entries(of_kind(&self.outline().names, kind)))
     }
 
     fn patterns(&self, kind: ResourceKind) -> impl Iterator<Item = (&str, Permissions)> + '_ {
-        as_text(self.entries(of_kind(&self.outline.patterns, kind)))
+        as_text(self.entries(of_kind(&self.outline().patterns, kind)))
     }
 
     fn category(&self, category: Category) -> bool {
-        let [channels, uuids] = self.outline.categories;
+        let [channels, uuids] = self.outline().categories;
         match category {
             Category::Channels => channels,
             Category::Uuids => uuids,
@@ -212,7 +233,7 @@ impl fmt::Debug for VerifiedToken<'_> {
     /// The id and the keyset: neither is secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("VerifiedToken")
-            .field("id", &self.outline.id)
+            .field("id", &TokenId(self.outline().id))
             .field("subscribe_key", &self.subscribe_key().as_str())
             .finish_non_exhaustive()
     }
@@ -229,7 +250,7 @@ impl<'b> Iterator for Entries<'b> {
         if self.0.is_at_end() {
             return None;
         }
-        let text = self.0.text_bytes()?;
+        let text = self.0.text_bytes().ok()?;
         let bits = u8::try_from(self.0.unsigned().ok()?).ok()?;
         Some((text, Permissions::from_bits(bits)))
     }

@@ -61,7 +61,7 @@ fn read_value(decoder: &mut Decoder<'_>, levels: usize) -> Result<Value, Inspect
         Type::Array | Type::ArrayIndef => Value::Array(read_array(decoder, levels)?),
         Type::Map | Type::MapIndef => Value::Map(read_map(decoder, levels)?),
         Type::Bool => Value::Bool(decoder.bool().map_err(bad)?),
-        Type::F16 => Value::Float(decoder.f16().map_err(bad)?.into()),
+        Type::F16 => Value::Float(read_half(decoder).ok_or(InspectError::Cbor { at })?),
         Type::F32 => Value::Float(decoder.f32().map_err(bad)?.into()),
         Type::F64 => Value::Float(decoder.f64().map_err(bad)?),
         Type::Tag => {
@@ -104,6 +104,23 @@ fn read_map(decoder: &mut Decoder<'_>, levels: usize) -> Result<Vec<(Value, Valu
         entries.push((key, read_value(decoder, levels)?));
     }
     Ok(entries)
+}
+
+/// A float of 16 bits (RFC 8949 appendix D).
+fn read_half(decoder: &mut Decoder<'_>) -> Option<f64> {
+    let at = decoder.position();
+    let item: &[u8; 3] = decoder.input().get(at..)?.first_chunk()?;
+    decoder.set_position(at.saturating_add(item.len()));
+    let [_, high, low] = *item;
+    let bits = u16::from_be_bytes([high, low]);
+    let fraction = f64::from(bits & 0x3FF);
+    let size = match i32::from(bits >> 10 & 0x1F) {
+        0 => fraction * 2_f64.powi(-24),
+        31 if fraction == 0.0 => f64::INFINITY,
+        31 => f64::NAN,
+        exponent => (1024.0 + fraction) * 2_f64.powi(exponent.saturating_sub(25)),
+    };
+    Some(if bits >> 15 == 0 { size } else { -size })
 }
 
 /// Whether a list goes on: `left` counts a definite one down, an indefinite

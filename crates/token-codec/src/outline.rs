@@ -1,0 +1,367 @@
+//! The strict walk over the bytes of a token (docs/format.md 3 to 6): the
+//! format field by field, in its order.
+
+use token_core::limits::{
+    ANCESTORS_MAX, KEY_ID_BYTES_MAX, NAMES_PER_TOKEN_MAX, PATTERN_BYTES_MAX, PATTERNS_PER_TOKEN_MAX,
+};
+use token_core::{Category, InvalidPatternText, ResourceName, TtlMinutes, UnixSeconds};
+
+use crate::error::{Defect, Malformed};
+use crate::layout::{
+    CAT, CHAN, EMPTY_AFTER_CHAN, EMPTY_SECTIONS, ENTITIES, GRP, ID_BYTES, KID,
+    LONG_SIGNATURE_BYTES, MAC_BYTES, MEMBERSHIPS, META, PAR, PAT, RELATIONSHIPS, RES, SIG, SPC, T,
+    TTL, USR, UUID, V, VERSION, key_order,
+};
+use crate::meta;
+use crate::reader::{Reader, Span};
+
+/// What the walk keeps: numbers, and where the parts are.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Outline {
+    pub(crate) issued_at: UnixSeconds,
+    pub(crate) ttl: u32,
+    pub(crate) expires_at: UnixSeconds,
+    pub(crate) id: [u8; ID_BYTES],
+    /// The entries of each kind, without the heads of their maps.
+    pub(crate) names: [Span; 8],
+    pub(crate) patterns: [Span; 8],
+    pub(crate) meta: Span,
+    pub(crate) categories: [bool; 2],
+    pub(crate) uuid: Option<Span>,
+    /// Items of 17 bytes: a head and an id.
+    pub(crate) ancestors: Span,
+    pub(crate) key_id: Option<Span>,
+    /// Everything before the key `sig`.
+    pub(crate) signed: Span,
+    pub(crate) signature: Span,
+}
+
+impl Outline {
+    /// Walks the bytes of a whole token. Nothing of an earlier walk stays.
+    pub(crate) fn walk(&mut self, bytes: &[u8]) -> Result<(), Malformed> {
+        *self = Self::default();
+        let mut reader = Reader::new(bytes);
+        let reader = &mut reader;
+        let entries = reader.map()?;
+        self.read_head(reader)?;
+        reader.key(RES, "res")?;
+        read_sections(reader, &NAMES, &mut self.names)?;
+        reader.key(PAT, "pat")?;
+        read_sections(reader, &PATTERNS, &mut self.patterns)?;
+        reader.key(META, "meta")?;
+        let start = reader.position();
+        meta::skip(reader)?;
+        self.meta = reader.span_from(start);
+        let optional = self.read_optional(reader)?;
+        if entries != optional.saturating_add(7) {
+            return Err(Malformed::new(0, Defect::EntryCount));
+        }
+        self.signed = reader.span_from(0);
+        reader.key(SIG, "sig")?;
+        self.read_signature(reader)?;
+        if !reader.is_at_end() {
+            return Err(reader.defect(Defect::TrailingBytes));
+        }
+        Ok(())
+    }
+
+    /// How many bytes the token has: the signature is its end.
+    pub(crate) fn size(&self) -> usize {
+        self.signature.end()
+    }
+
+    /// `v`, `t` and `ttl`.
+    fn read_head(&mut self, reader: &mut Reader<'_>) -> Result<(), Malformed> {
+        reader.key(V, "v")?;
+        let start = reader.position();
+        if reader.unsigned()? != VERSION {
+            return Err(Malformed::new(start, Defect::Version));
+        }
+        reader.key(T, "t")?;
+        self.issued_at = UnixSeconds(reader.unsigned()?);
+        reader.key(TTL, "ttl")?;
+        let start = reader.position();
+        self.ttl = match u32::try_from(reader.unsigned()?) {
+            Ok(minutes @ 1..) => minutes,
+            Ok(0) | Err(_) => return Err(Malformed::new(start, Defect::Ttl)),
+        };
+        self.expires_at = TtlMinutes(self.ttl)
+            .expires_at(self.issued_at)
+            .ok_or_else(|| Malformed::new(start, Defect::Expiry))?;
+        Ok(())
+    }
+
+    /// `cat`, `uuid`, `par` and `kid`, and how many of them there are.
+    fn read_optional(&mut self, reader: &mut Reader<'_>) -> Result<u64, Malformed> {
+        let mut present = 0_u64;
+        if reader.literal(CAT) {
+            present = present.saturating_add(1);
+            self.categories = read_categories(reader)?;
+        }
+        let mut sections = self.names.iter().chain(&self.patterns);
+        if self.categories == [false; 2] && sections.all(|section| section.is_empty()) {
+            return Err(reader.defect(Defect::NothingGranted));
+        }
+        if reader.literal(UUID) {
+            present = present.saturating_add(1);
+            self.uuid = Some(read_uuid(reader)?);
+        }
+        if reader.literal(PAR) {
+            present = present.saturating_add(1);
+            self.ancestors = read_ancestors(reader)?;
+        }
+        if reader.literal(KID) {
+            present = present.saturating_add(1);
+            self.key_id = Some(read_key_id(reader)?);
+        }
+        Ok(present)
+    }
+
+    /// The value of `sig`; its first 16 bytes are the id.
+    fn read_signature(&mut self, reader: &mut Reader<'_>) -> Result<(), Malformed> {
+        let start = reader.position();
+        let (signature, span) = reader.bytes_span()?;
+        let id = match signature.len() {
+            MAC_BYTES => signature.first_chunk(),
+            LONG_SIGNATURE_BYTES if self.key_id.is_some() => signature.first_chunk(),
+            _ => None,
+        };
+        self.id = *id.ok_or_else(|| Malformed::new(start, Defect::SignatureLength))?;
+        self.signature = span;
+        Ok(())
+    }
+}
+
+/// What may stand in a section.
+struct Entries {
+    /// In the whole token.
+    most: usize,
+    too_many: Defect,
+    /// For text that is not [`is_plain`].
+    check: fn(&str) -> Option<Defect>,
+}
+
+const NAMES: Entries = Entries {
+    most: NAMES_PER_TOKEN_MAX,
+    too_many: Defect::TooManyNames,
+    check: check_name,
+};
+
+const PATTERNS: Entries = Entries {
+    most: PATTERNS_PER_TOKEN_MAX,
+    too_many: Defect::TooManyPatterns,
+    check: check_pattern,
+};
+
+fn check_name(name: &str) -> Option<Defect> {
+    ResourceName::check(name).err().map(Defect::Name)
+}
+
+const fn check_pattern(pattern: &str) -> Option<Defect> {
+    let bytes = pattern.len();
+    if bytes > PATTERN_BYTES_MAX {
+        return Some(Defect::Pattern(InvalidPatternText::TooLong { bytes }));
+    }
+    None
+}
+
+/// Whether `text` is short and all printable ASCII, as nearly every name and
+/// pattern is: then it is UTF-8 and within every bound, whatever it names.
+#[inline]
+fn is_plain(text: &[u8]) -> bool {
+    let printable = |byte: &u8| matches!(byte, 0x20..=0x7E);
+    (1..=PLAIN_BYTES_MAX).contains(&text.len())
+        && text
+            .iter()
+            .fold(true, |plain, byte| plain & printable(byte))
+}
+
+/// At most [`NAME_BYTES_MAX`](token_core::limits::NAME_BYTES_MAX) and
+/// [`PATTERN_BYTES_MAX`].
+const PLAIN_BYTES_MAX: usize = 256;
+
+/// Checks text that ends at `end`, as part of an item that starts at `start`.
+#[cold]
+fn check_text(
+    end: usize,
+    text: &[u8],
+    start: usize,
+    check: fn(&str) -> Option<Defect>,
+) -> Result<(), Malformed> {
+    let text = core::str::from_utf8(text).map_err(|error| {
+        let valid = end
+            .saturating_sub(text.len())
+            .saturating_add(error.valid_up_to());
+        Malformed::new(valid, Defect::NotUtf8)
+    })?;
+    check(text).map_or(Ok(()), |defect| Err(Malformed::new(start, defect)))
+}
+
+/// `res` or `pat`: five sections that are always there, three that are there
+/// when they hold something.
+fn read_sections(
+    reader: &mut Reader<'_>,
+    allowed: &Entries,
+    found: &mut [Span; 8],
+) -> Result<(), Malformed> {
+    if reader.literal(EMPTY_SECTIONS) {
+        return Ok(());
+    }
+    let start = reader.position();
+    let sections = reader.map()?;
+    let [chan, grp, spc, usr, uuid, rare @ ..] = found;
+    let mut left = allowed.most;
+    reader.key(CHAN, "chan")?;
+    *chan = read_section(reader, allowed, &mut left)?;
+    if !reader.literal(EMPTY_AFTER_CHAN) {
+        reader.key(GRP, "grp")?;
+        *grp = read_section(reader, allowed, &mut left)?;
+        reader.key(SPC, "spc")?;
+        *spc = read_section(reader, allowed, &mut left)?;
+        reader.key(USR, "usr")?;
+        *usr = read_section(reader, allowed, &mut left)?;
+        reader.key(UUID, "uuid")?;
+        *uuid = read_section(reader, allowed, &mut left)?;
+    }
+    let rare = if sections == 5 {
+        0
+    } else {
+        read_rare(reader, allowed, &mut left, rare)?
+    };
+    if sections != rare.saturating_add(5) {
+        return Err(Malformed::new(start, Defect::EntryCount));
+    }
+    Ok(())
+}
+
+/// The sections that are left out when they are empty, and how many there are.
+fn read_rare(
+    reader: &mut Reader<'_>,
+    allowed: &Entries,
+    left: &mut usize,
+    found: &mut [Span; 3],
+) -> Result<u64, Malformed> {
+    let [entity, membership, relationship] = found;
+    let mut present = 0_u64;
+    let mut read = |reader: &mut Reader<'_>| {
+        present = present.saturating_add(1);
+        let start = reader.position();
+        let section = read_section(reader, allowed, left)?;
+        if section.is_empty() {
+            return Err(Malformed::new(start, Defect::EmptySection));
+        }
+        Ok(section)
+    };
+    if reader.literal(ENTITIES) {
+        *entity = read(reader)?;
+    }
+    if reader.literal(MEMBERSHIPS) {
+        *membership = read(reader)?;
+    }
+    if reader.literal(RELATIONSHIPS) {
+        *relationship = read(reader)?;
+    }
+    Ok(present)
+}
+
+fn read_section(
+    reader: &mut Reader<'_>,
+    allowed: &Entries,
+    left: &mut usize,
+) -> Result<Span, Malformed> {
+    if reader.literal(b"\xA0") {
+        return Ok(Span::default());
+    }
+    read_entries(reader, allowed, left)
+}
+
+fn read_entries(
+    reader: &mut Reader<'_>,
+    allowed: &Entries,
+    left: &mut usize,
+) -> Result<Span, Malformed> {
+    let start = reader.position();
+    let entries = reader.map()?;
+    *left = usize::try_from(entries)
+        .ok()
+        .and_then(|entries| left.checked_sub(entries))
+        .ok_or_else(|| Malformed::new(start, allowed.too_many.clone()))?;
+    let first = reader.position();
+    let mut previous: Option<&[u8]> = None;
+    for _ in 0..entries {
+        let start = reader.position();
+        let text = reader.text_bytes()?;
+        if !is_plain(text) {
+            check_text(reader.position(), text, start, allowed.check)?;
+        }
+        if previous.is_some_and(|previous| key_order(previous, text).is_ge()) {
+            return Err(Malformed::new(start, Defect::KeyOrder));
+        }
+        previous = Some(text);
+        let start = reader.position();
+        if !matches!(reader.unsigned()?, 1..=255) {
+            return Err(Malformed::new(start, Defect::Permissions));
+        }
+    }
+    Ok(reader.span_from(first))
+}
+
+fn read_categories(reader: &mut Reader<'_>) -> Result<[bool; 2], Malformed> {
+    let start = reader.position();
+    let entries = reader.map()?;
+    let channels = reader.literal(CHAN);
+    if channels {
+        read_category(reader)?;
+    }
+    let uuids = reader.literal(UUID);
+    if uuids {
+        read_category(reader)?;
+    }
+    match u64::from(channels).saturating_add(u64::from(uuids)) {
+        0 => Err(Malformed::new(start, Defect::EmptySection)),
+        present if present == entries => Ok([channels, uuids]),
+        _ => Err(Malformed::new(start, Defect::EntryCount)),
+    }
+}
+
+fn read_category(reader: &mut Reader<'_>) -> Result<(), Malformed> {
+    let start = reader.position();
+    if reader.unsigned()? == u64::from(Category::PERMISSIONS.bits()) {
+        return Ok(());
+    }
+    Err(Malformed::new(start, Defect::Category))
+}
+
+fn read_uuid(reader: &mut Reader<'_>) -> Result<Span, Malformed> {
+    let start = reader.position();
+    let uuid = reader.text()?;
+    if let Some(defect) = check_name(uuid) {
+        return Err(Malformed::new(start, defect));
+    }
+    Ok(reader.span_from(start))
+}
+
+fn read_ancestors(reader: &mut Reader<'_>) -> Result<Span, Malformed> {
+    let start = reader.position();
+    let ancestors = reader.array_head()?;
+    let first = reader.position();
+    let count = usize::try_from(ancestors).unwrap_or(usize::MAX);
+    if !(1..=ANCESTORS_MAX).contains(&count) {
+        return Err(Malformed::new(start, Defect::Ancestors));
+    }
+    for _ in 0..count {
+        if reader.bytes()?.len() != ID_BYTES {
+            return Err(Malformed::new(start, Defect::Ancestors));
+        }
+    }
+    Ok(reader.span_from(first))
+}
+
+fn read_key_id(reader: &mut Reader<'_>) -> Result<Span, Malformed> {
+    let start = reader.position();
+    let (key_id, span) = reader.bytes_span()?;
+    if !(1..=KEY_ID_BYTES_MAX).contains(&key_id.len()) {
+        return Err(Malformed::new(start, Defect::KeyId));
+    }
+    Ok(span)
+}
