@@ -1,0 +1,436 @@
+//! The tables, and every read and write of them.
+
+use redb::{
+    Database, Durability, ReadTransaction, ReadableDatabase as _, ReadableTable as _,
+    TableDefinition, WriteTransaction,
+};
+use token_core::{TokenId, TokenKind, UnixSeconds};
+
+use crate::access_key::AccessKeyKind;
+use crate::deny_list::DenyList;
+use crate::keyset::{Keyset, Record};
+
+/// `(kind, scope, id)` to when the token expires and when it was issued.
+const DENY: TableDefinition<'_, &[u8], (u64, u64)> = TableDefinition::new("deny");
+/// The same by expiry, for pruning.
+const DENY_BY_EXPIRY: TableDefinition<'_, (u64, &[u8]), ()> =
+    TableDefinition::new("deny_by_expiry");
+/// `(kind, scope, uuid?)` to the instant up to which tokens are dead.
+const RULES: TableDefinition<'_, &[u8], u64> = TableDefinition::new("rules");
+/// Subscribe key to record (JSON).
+const KEYSETS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("keysets");
+/// Kind of access key to the SHA-256 of the key.
+const ACCESS_KEYS: TableDefinition<'_, &str, [u8; 32]> = TableDefinition::new("access_keys");
+/// `(kind, scope)` and start of a signing key's period to its horizon.
+const HORIZONS: TableDefinition<'_, (&[u8], u64), u64> = TableDefinition::new("horizons");
+/// What there is one of.
+const META: TableDefinition<'_, &str, &str> = TableDefinition::new("meta");
+
+const ID: &str = "id";
+const SEQUENCE: &str = "sequence";
+
+/// Stands for an unknown time of issue.
+const UNKNOWN: u64 = u64::MAX;
+
+/// Any error of the database. Its details matter to people only.
+pub(crate) type Failed = redb::Error;
+
+/// A table key: dialect, scope, and what is in the scope.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct TableKey(Vec<u8>);
+
+impl TableKey {
+    /// The key of a scope; `None` when the scope is too long.
+    pub(crate) fn of_scope(kind: TokenKind, scope: &str) -> Option<Self> {
+        let tag = match kind {
+            TokenKind::AccessManager => 0,
+            TokenKind::Crt => 1,
+            TokenKind::Oem => 2,
+        };
+        let length = u8::try_from(scope.len()).ok()?;
+        let mut key = vec![tag, length];
+        key.extend_from_slice(scope.as_bytes());
+        Some(Self(key))
+    }
+
+    pub(crate) fn with_token(mut self, id: TokenId) -> Self {
+        self.0.extend_from_slice(&id.0);
+        self
+    }
+
+    pub(crate) fn with_rule(mut self, uuid: Option<&str>) -> Self {
+        self.0.push(u8::from(uuid.is_some()));
+        self.0
+            .extend_from_slice(uuid.unwrap_or_default().as_bytes());
+        self
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// Splits a key into dialect, scope and the rest.
+fn split(key: &[u8]) -> Option<(TokenKind, &str, &[u8])> {
+    let (kind, rest) = key.split_first()?;
+    let kind = match kind {
+        0 => TokenKind::AccessManager,
+        1 => TokenKind::Crt,
+        2 => TokenKind::Oem,
+        _ => return None,
+    };
+    let (length, rest) = rest.split_first()?;
+    let (scope, rest) = rest.split_at_checked(usize::from(*length))?;
+    Some((kind, core::str::from_utf8(scope).ok()?, rest))
+}
+
+/// The uuid of a rule's key, `None` for a keyset rule.
+fn rule_uuid(rest: &[u8]) -> Option<Option<&str>> {
+    match rest.split_first()? {
+        (0, []) => Some(None),
+        (1, uuid) => core::str::from_utf8(uuid).ok().map(Some),
+        _ => None,
+    }
+}
+
+/// A transaction whose commit is on the disk when it returns. With redb's
+/// one-phase commit, damage to the last commit may roll it back unnoticed.
+pub(crate) fn begin(database: &Database) -> Result<WriteTransaction, Failed> {
+    let mut transaction = database.begin_write()?;
+    transaction.set_durability(Durability::Immediate)?;
+    transaction.set_two_phase_commit(true);
+    Ok(transaction)
+}
+
+/// Makes every table, and gives the database its id.
+pub(crate) fn create(database: &Database, id: &str) -> Result<(), Failed> {
+    let transaction = begin(database)?;
+    transaction.open_table(DENY)?;
+    transaction.open_table(DENY_BY_EXPIRY)?;
+    transaction.open_table(RULES)?;
+    transaction.open_table(KEYSETS)?;
+    transaction.open_table(ACCESS_KEYS)?;
+    transaction.open_table(HORIZONS)?;
+    transaction.open_table(META)?.insert(ID, id)?;
+    transaction.commit()?;
+    Ok(())
+}
+
+pub(crate) fn read_id(database: &Database) -> Result<Option<String>, Failed> {
+    let table = database.begin_read()?.open_table(META)?;
+    Ok(table.get(ID)?.map(|id| id.value().to_owned()))
+}
+
+/// What is kept in memory, beside the deny list.
+#[derive(Debug, Default)]
+pub(crate) struct Contents {
+    pub(crate) keysets: Vec<Keyset>,
+    pub(crate) access_keys: Vec<(AccessKeyKind, [u8; 32])>,
+    pub(crate) sequence: u64,
+}
+
+/// Reads everything into `deny_list`, which only grows by it, and returns the
+/// rest. The inner error says which record is not one that we wrote.
+pub(crate) fn load(
+    database: &Database,
+    deny_list: &DenyList,
+) -> Result<Result<Contents, String>, Failed> {
+    let transaction = database.begin_read()?;
+    if !load_deny_list(&transaction, deny_list)? {
+        return Ok(Err("an entry of the deny list cannot be read".to_owned()));
+    }
+    let mut contents = Contents {
+        sequence: read_sequence(&transaction)?,
+        ..Contents::default()
+    };
+    for record in transaction.open_table(KEYSETS)?.iter()? {
+        let (subscribe_key, record) = record?;
+        let keyset = serde_json::from_slice::<Record>(record.value())
+            .map_err(|_| format!("keyset `{}` cannot be read", subscribe_key.value()))
+            .and_then(|record| record.into_keyset(subscribe_key.value()));
+        match keyset {
+            Ok(keyset) => contents.keysets.extend(keyset),
+            Err(reason) => return Ok(Err(reason)),
+        }
+    }
+    let access_keys = transaction.open_table(ACCESS_KEYS)?;
+    for kind in AccessKeyKind::ALL {
+        contents.access_keys.extend(
+            access_keys
+                .get(kind.name())?
+                .map(|hash| (kind, hash.value())),
+        );
+    }
+    Ok(Ok(contents))
+}
+
+fn read_sequence(transaction: &ReadTransaction) -> Result<u64, Failed> {
+    let meta = transaction.open_table(META)?;
+    Ok(meta
+        .get(SEQUENCE)?
+        .and_then(|sequence| sequence.value().parse().ok())
+        .unwrap_or(0))
+}
+
+fn load_deny_list(transaction: &ReadTransaction, deny_list: &DenyList) -> Result<bool, Failed> {
+    for entry in transaction.open_table(HORIZONS)?.iter()? {
+        let (key, horizon) = entry?;
+        let (scope, from) = key.value();
+        let Some((kind, scope, [])) = split(scope) else {
+            return Ok(false);
+        };
+        deny_list
+            .scope(kind, scope)
+            .raise_horizon(from, horizon.value());
+    }
+    for entry in transaction.open_table(DENY)?.iter()? {
+        let (key, value) = entry?;
+        let Some((kind, scope, id)) = split(key.value()) else {
+            return Ok(false);
+        };
+        let Ok(id) = <[u8; 16]>::try_from(id) else {
+            return Ok(false);
+        };
+        deny_list
+            .scope(kind, scope)
+            .deny(TokenId(id), UnixSeconds(value.value().0));
+    }
+    for entry in transaction.open_table(RULES)?.iter()? {
+        let (key, until) = entry?;
+        let Some((kind, scope, rest)) = split(key.value()) else {
+            return Ok(false);
+        };
+        let Some(uuid) = rule_uuid(rest) else {
+            return Ok(false);
+        };
+        deny_list
+            .scope(kind, scope)
+            .add_rule(uuid, UnixSeconds(until.value()));
+    }
+    Ok(true)
+}
+
+/// Counts a commit.
+pub(crate) fn next_sequence(transaction: &WriteTransaction) -> Result<u64, Failed> {
+    let mut meta = transaction.open_table(META)?;
+    let last = meta
+        .get(SEQUENCE)?
+        .and_then(|sequence| sequence.value().parse::<u64>().ok());
+    let next = last.unwrap_or(0).saturating_add(1);
+    meta.insert(SEQUENCE, next.to_string().as_str())?;
+    Ok(next)
+}
+
+/// Puts a token on the deny list. False when it is there.
+pub(crate) fn deny(
+    transaction: &WriteTransaction,
+    key: &TableKey,
+    expires_at: UnixSeconds,
+    issued_at: Option<UnixSeconds>,
+) -> Result<bool, Failed> {
+    let mut table = transaction.open_table(DENY)?;
+    if table.get(key.bytes())?.is_some() {
+        return Ok(false);
+    }
+    table.insert(
+        key.bytes(),
+        (expires_at.0, issued_at.map_or(UNKNOWN, |at| at.0)),
+    )?;
+    transaction
+        .open_table(DENY_BY_EXPIRY)?
+        .insert((expires_at.0, key.bytes()), ())?;
+    Ok(true)
+}
+
+/// Adds a rule. `Some` is the instant of one that covers it already.
+pub(crate) fn add_rule(
+    transaction: &WriteTransaction,
+    key: &TableKey,
+    until: UnixSeconds,
+) -> Result<Option<UnixSeconds>, Failed> {
+    let mut table = transaction.open_table(RULES)?;
+    let held = table.get(key.bytes())?.map(|until| until.value());
+    if let Some(held) = held.filter(|held| *held >= until.0) {
+        return Ok(Some(UnixSeconds(held)));
+    }
+    table.insert(key.bytes(), until.0)?;
+    Ok(None)
+}
+
+/// The record of a keyset, or of one that was.
+pub(crate) fn read_record(
+    transaction: &WriteTransaction,
+    subscribe_key: &str,
+) -> Result<Option<Record>, Failed> {
+    let table = transaction.open_table(KEYSETS)?;
+    let record = table.get(subscribe_key)?;
+    Ok(record.and_then(|record| serde_json::from_slice(record.value()).ok()))
+}
+
+pub(crate) fn write_record(
+    transaction: &WriteTransaction,
+    subscribe_key: &str,
+    record: &Record,
+) -> Result<(), Failed> {
+    let json = zeroize::Zeroizing::new(serde_json::to_vec(record).unwrap_or_default());
+    transaction
+        .open_table(KEYSETS)?
+        .insert(subscribe_key, json.as_slice())?;
+    Ok(())
+}
+
+pub(crate) fn write_access_key(
+    transaction: &WriteTransaction,
+    kind: AccessKeyKind,
+    hash: [u8; 32],
+) -> Result<(), Failed> {
+    transaction
+        .open_table(ACCESS_KEYS)?
+        .insert(kind.name(), hash)?;
+    Ok(())
+}
+
+/// A token whose entry was pruned.
+pub(crate) struct PrunedEntry {
+    pub(crate) kind: TokenKind,
+    pub(crate) scope: String,
+    pub(crate) id: TokenId,
+    pub(crate) issued_at: Option<UnixSeconds>,
+    pub(crate) expires_at: UnixSeconds,
+}
+
+/// Takes at most `limit` entries that expired up to `now` off the deny list.
+pub(crate) fn take_expired(
+    transaction: &WriteTransaction,
+    now: UnixSeconds,
+    limit: usize,
+) -> Result<Vec<PrunedEntry>, Failed> {
+    let mut by_expiry = transaction.open_table(DENY_BY_EXPIRY)?;
+    let mut deny = transaction.open_table(DENY)?;
+    let end = now.0.saturating_add(1);
+    let expired: Vec<(u64, Vec<u8>)> = by_expiry
+        .range((0, [].as_slice())..(end, [].as_slice()))?
+        .take(limit)
+        .map(|entry| entry.map(|(key, _)| (key.value().0, key.value().1.to_vec())))
+        .collect::<Result<_, _>>()?;
+    let mut pruned = Vec::with_capacity(expired.len());
+    for (expires_at, key) in &expired {
+        by_expiry.remove((*expires_at, key.as_slice()))?;
+        let value = deny.remove(key.as_slice())?.map(|value| value.value());
+        let id = split(key).and_then(|(kind, scope, id)| Some((kind, scope, id.try_into().ok()?)));
+        if let (Some((_, issued_at)), Some((kind, scope, id))) = (value, id) {
+            pruned.push(PrunedEntry {
+                kind,
+                scope: scope.to_owned(),
+                id: TokenId(id),
+                issued_at: (issued_at != UNKNOWN).then_some(UnixSeconds(issued_at)),
+                expires_at: UnixSeconds(*expires_at),
+            });
+        }
+    }
+    Ok(pruned)
+}
+
+/// Raises a horizon and returns what holds then.
+pub(crate) fn raise_horizon(
+    transaction: &WriteTransaction,
+    scope: &TableKey,
+    from: u64,
+    horizon: u64,
+) -> Result<u64, Failed> {
+    let mut table = transaction.open_table(HORIZONS)?;
+    let held = table
+        .get((scope.bytes(), from))?
+        .map_or(0, |held| held.value());
+    let raised = held.max(horizon);
+    table.insert((scope.bytes(), from), raised)?;
+    Ok(raised)
+}
+
+/// The horizon of one signing key.
+pub(crate) fn read_horizon(
+    transaction: &WriteTransaction,
+    scope: &TableKey,
+    from: u64,
+) -> Result<u64, Failed> {
+    let table = transaction.open_table(HORIZONS)?;
+    Ok(table
+        .get((scope.bytes(), from))?
+        .map_or(0, |held| held.value()))
+}
+
+/// Every rule of a scope.
+pub(crate) fn rules(
+    transaction: &WriteTransaction,
+    scope: &TableKey,
+) -> Result<Vec<(Option<String>, u64)>, Failed> {
+    let table = transaction.open_table(RULES)?;
+    let mut rules = Vec::new();
+    for entry in table.range(scope.bytes()..)? {
+        let (key, until) = entry?;
+        let Some(rest) = key.value().strip_prefix(scope.bytes()) else {
+            break;
+        };
+        rules.extend(rule_uuid(rest).map(|uuid| (uuid.map(str::to_owned), until.value())));
+    }
+    Ok(rules)
+}
+
+pub(crate) fn drop_rule(transaction: &WriteTransaction, key: &TableKey) -> Result<(), Failed> {
+    transaction.open_table(RULES)?.remove(key.bytes())?;
+    Ok(())
+}
+
+/// One page of a table, for listings: keys in `scope` after `after`, without
+/// the scope.
+pub(crate) enum Page {
+    Rules(Vec<(Vec<u8>, u64)>),
+    Tokens(Vec<(Vec<u8>, u64)>),
+}
+
+pub(crate) fn page(
+    database: &Database,
+    scope: &TableKey,
+    tokens: bool,
+    after: &[u8],
+    limit: usize,
+) -> Result<Page, Failed> {
+    let transaction = database.begin_read()?;
+    let start = [scope.bytes(), after].concat();
+    let inside = |key: &[u8]| key.strip_prefix(scope.bytes()).map(<[u8]>::to_vec);
+    let is_new = |rest: &Vec<u8>| after.is_empty() || rest.as_slice() > after;
+    let mut found = Vec::new();
+    if tokens {
+        for entry in transaction.open_table(DENY)?.range(start.as_slice()..)? {
+            let (key, value) = entry?;
+            let Some(rest) = inside(key.value()) else {
+                break;
+            };
+            if is_new(&rest) {
+                found.push((rest, value.value().0));
+            }
+            if found.len() >= limit {
+                break;
+            }
+        }
+        return Ok(Page::Tokens(found));
+    }
+    for entry in transaction.open_table(RULES)?.range(start.as_slice()..)? {
+        let (key, value) = entry?;
+        let Some(rest) = inside(key.value()) else {
+            break;
+        };
+        if is_new(&rest) {
+            found.push((rest, value.value()));
+        }
+        if found.len() >= limit {
+            break;
+        }
+    }
+    Ok(Page::Rules(found))
+}
+
+/// The uuid of a rule's key without its scope.
+pub(crate) fn rule_of(rest: &[u8]) -> Option<Option<&str>> {
+    rule_uuid(rest)
+}

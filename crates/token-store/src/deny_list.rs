@@ -1,0 +1,188 @@
+//! The deny list in memory: what decisions ask.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arc_swap::ArcSwap;
+use papaya::HashMap;
+use token_core::{TokenId, TokenKind, UnixSeconds};
+
+use crate::revocation::{RevokedBy, Standing, Subject};
+
+/// Every scope of every dialect. Reads take no lock and allocate nothing.
+#[derive(Debug, Default)]
+pub(crate) struct DenyList {
+    access_manager: HashMap<Box<str>, Arc<Scope>>,
+    crt: HashMap<Box<str>, Arc<Scope>>,
+    oem: HashMap<Box<str>, Arc<Scope>>,
+}
+
+/// What is denied in one scope.
+#[derive(Debug, Default)]
+pub(crate) struct Scope {
+    tokens: HashMap<[u8; 16], u64>,
+    uuid_rules: HashMap<Box<str>, u64>,
+    /// The instant of the rule plus 1; 0 is no rule.
+    keyset_rule: AtomicU64,
+    /// By the first instant of a signing key's period, ascending.
+    horizons: ArcSwap<Vec<(u64, u64)>>,
+    /// The latest `t` that this node issued.
+    latest_issued: AtomicU64,
+}
+
+impl DenyList {
+    const fn scopes(&self, kind: TokenKind) -> &HashMap<Box<str>, Arc<Scope>> {
+        match kind {
+            TokenKind::AccessManager => &self.access_manager,
+            TokenKind::Crt => &self.crt,
+            TokenKind::Oem => &self.oem,
+        }
+    }
+
+    /// The scope, made if there is none.
+    pub(crate) fn scope(&self, kind: TokenKind, scope: &str) -> Arc<Scope> {
+        let scopes = self.scopes(kind).pin();
+        if let Some(found) = scopes.get(scope) {
+            return Arc::clone(found);
+        }
+        Arc::clone(scopes.get_or_insert_with(scope.into(), Arc::default))
+    }
+
+    pub(crate) fn standing(&self, subject: &Subject<'_>) -> Standing {
+        let scopes = self.scopes(subject.kind).pin();
+        scopes
+            .get(subject.scope)
+            .map_or(Standing::Good, |scope| scope.standing(subject))
+    }
+
+    /// How many tokens are denied, over all scopes.
+    pub(crate) fn token_count(&self) -> usize {
+        [TokenKind::AccessManager, TokenKind::Crt, TokenKind::Oem]
+            .into_iter()
+            .map(|kind| {
+                self.scopes(kind)
+                    .pin()
+                    .values()
+                    .map(|scope| scope.tokens.len())
+                    .sum::<usize>()
+            })
+            .sum()
+    }
+
+    /// The instant up to which tokens of a scope, and of a uuid in it, are
+    /// dead.
+    pub(crate) fn rule(
+        &self,
+        kind: TokenKind,
+        scope: &str,
+        uuid: Option<&str>,
+    ) -> Option<UnixSeconds> {
+        let scopes = self.scopes(kind).pin();
+        let scope = scopes.get(scope)?;
+        let of_uuid = uuid.and_then(|uuid| scope.uuid_rule(uuid));
+        scope.keyset_rule().max(of_uuid)
+    }
+}
+
+impl Scope {
+    fn standing(&self, subject: &Subject<'_>) -> Standing {
+        let tokens = self.tokens.pin();
+        let denied = |id: &TokenId| tokens.contains_key(&id.0);
+        let revoked = |by, until| Standing::Revoked { by, until };
+        if denied(&subject.id) {
+            return revoked(RevokedBy::Token, None);
+        }
+        if subject.ancestors.iter().any(denied) {
+            return revoked(RevokedBy::Ancestor, None);
+        }
+        let covers = |until: &UnixSeconds| subject.issued_at <= *until;
+        if let Some(until) = subject
+            .uuid
+            .and_then(|uuid| self.uuid_rule(uuid))
+            .filter(covers)
+        {
+            return revoked(RevokedBy::Uuid, Some(until));
+        }
+        if let Some(until) = self.keyset_rule().filter(covers) {
+            return revoked(RevokedBy::Keyset, Some(until));
+        }
+        if subject.expires_at <= self.horizon_at(subject.issued_at) {
+            return Standing::Expired;
+        }
+        Standing::Good
+    }
+
+    fn uuid_rule(&self, uuid: &str) -> Option<UnixSeconds> {
+        self.uuid_rules.pin().get(uuid).copied().map(UnixSeconds)
+    }
+
+    fn keyset_rule(&self) -> Option<UnixSeconds> {
+        self.keyset_rule
+            .load(Ordering::Acquire)
+            .checked_sub(1)
+            .map(UnixSeconds)
+    }
+
+    /// The horizon of the signing key whose period holds `issued_at`.
+    fn horizon_at(&self, issued_at: UnixSeconds) -> UnixSeconds {
+        let horizons = self.horizons.load();
+        let of_key = horizons.iter().rev().find(|(from, _)| *from <= issued_at.0);
+        UnixSeconds(of_key.map_or(0, |(_, horizon)| *horizon))
+    }
+
+    pub(crate) fn deny(&self, id: TokenId, expires_at: UnixSeconds) {
+        self.tokens.pin().insert(id.0, expires_at.0);
+    }
+
+    pub(crate) fn forget(&self, id: TokenId) {
+        self.tokens.pin().remove(&id.0);
+    }
+
+    /// Adds a rule. Rules merge by their maximum.
+    pub(crate) fn add_rule(&self, uuid: Option<&str>, until: UnixSeconds) {
+        match uuid {
+            None => {
+                self.keyset_rule
+                    .fetch_max(until.0.saturating_add(1), Ordering::AcqRel);
+            }
+            Some(uuid) => {
+                self.uuid_rules.pin().update_or_insert(
+                    uuid.into(),
+                    |held| (*held).max(until.0),
+                    until.0,
+                );
+            }
+        }
+    }
+
+    pub(crate) fn drop_rule(&self, uuid: Option<&str>) {
+        match uuid {
+            None => self.keyset_rule.store(0, Ordering::Release),
+            Some(uuid) => {
+                self.uuid_rules.pin().remove(uuid);
+            }
+        }
+    }
+
+    /// Raises the horizon of the signing key that starts at `from`.
+    pub(crate) fn raise_horizon(&self, from: u64, horizon: u64) {
+        let mut horizons = Vec::clone(&self.horizons.load());
+        match horizons.binary_search_by_key(&from, |(from, _)| *from) {
+            Ok(at) => {
+                if let Some((_, held)) = horizons.get_mut(at) {
+                    *held = (*held).max(horizon);
+                }
+            }
+            Err(at) => horizons.insert(at, (from, horizon)),
+        }
+        self.horizons.store(Arc::new(horizons));
+    }
+
+    pub(crate) fn note_issued(&self, at: UnixSeconds) {
+        self.latest_issued.fetch_max(at.0, Ordering::AcqRel);
+    }
+
+    pub(crate) fn latest_issued(&self) -> UnixSeconds {
+        UnixSeconds(self.latest_issued.load(Ordering::Acquire))
+    }
+}

@@ -1,0 +1,280 @@
+//! The data directory: a marker, a database, and the rule that a database
+//! that once existed is never made anew.
+
+use core::fmt;
+use std::fs::{self, DirBuilder, File};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use redb::backends::FileBackend;
+use redb::{Builder, Database, DatabaseError};
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Clock;
+use crate::database;
+use crate::error::OpenError;
+use crate::secret;
+
+/// The format that this version writes.
+pub(crate) const FORMAT: u64 = 1;
+
+const MARKER: &str = "usher.json";
+const DATABASE: &str = "usher.redb";
+/// A database whose directory has no marker yet.
+const UNFINISHED: &str = "usher.redb.new";
+
+/// Page cache of the database, in bytes. Decisions never read pages.
+const CACHE_BYTES: usize = 32 * 1024 * 1024;
+
+/// Opens the database file over another backend, for tests of faults.
+pub type WrapBackend =
+    Arc<dyn Fn(&mut Builder, File) -> Result<Database, DatabaseError> + Send + Sync>;
+
+/// How to open a store.
+#[derive(Clone)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "an opener fills every field, knowingly"
+)]
+pub struct OpenOptions {
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Another backend, for tests of faults.
+    pub wrap_backend: Option<WrapBackend>,
+}
+
+impl OpenOptions {
+    /// Options with a clock and nothing else.
+    #[must_use]
+    pub fn new(clock: impl Clock) -> Self {
+        Self {
+            clock: Arc::new(clock),
+            wrap_backend: None,
+        }
+    }
+}
+
+impl fmt::Debug for OpenOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OpenOptions")
+            .field("clock", &self.clock)
+            .finish_non_exhaustive()
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Marker {
+    format: u64,
+    id: String,
+}
+
+/// A directory whose database was opened at least once.
+pub(crate) struct Directory {
+    path: PathBuf,
+    id: String,
+    wrap_backend: Option<WrapBackend>,
+}
+
+impl Directory {
+    /// Makes the directory if there is nothing, and opens what there is.
+    pub(crate) fn open(path: &Path, options: &OpenOptions) -> Result<(Self, Database), OpenError> {
+        let marker_path = path.join(MARKER);
+        let id = match fs::read(&marker_path) {
+            Ok(bytes) => read_marker(&marker_path, &bytes)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => create(path)?,
+            Err(error) => return Err(file_error("read", &marker_path, &error)),
+        };
+        let directory = Self {
+            path: path.to_owned(),
+            id,
+            wrap_backend: options.wrap_backend.clone(),
+        };
+        directory.finish_creation()?;
+        let database = directory.open_database()?;
+        Ok((directory, database))
+    }
+
+    fn database_path(&self) -> PathBuf {
+        self.path.join(DATABASE)
+    }
+
+    /// A crash between the marker and the last step of the creation leaves the
+    /// database under its first name; nothing was acknowledged until then.
+    fn finish_creation(&self) -> Result<(), OpenError> {
+        let (unfinished, database) = (self.path.join(UNFINISHED), self.database_path());
+        if database.exists() || !unfinished.exists() {
+            return Ok(());
+        }
+        fs::rename(&unfinished, &database)
+            .and_then(|()| sync_directory(&self.path))
+            .map_err(|error| file_error("rename", &unfinished, &error))
+    }
+
+    /// Opens the database, never makes it, and checks every page of it.
+    pub(crate) fn open_database(&self) -> Result<Database, OpenError> {
+        let path = self.database_path();
+        let file = File::options()
+            .read(true)
+            .write(true)
+            .open(&path)
+            .map_err(|error| {
+                if error.kind() == io::ErrorKind::NotFound {
+                    OpenError::NoDatabase { path: path.clone() }
+                } else {
+                    file_error("open", &path, &error)
+                }
+            })?;
+        let length = file
+            .metadata()
+            .map_err(|error| file_error("read", &path, &error))?
+            .len();
+        if length == 0 {
+            return Err(corrupt(&path, "the file is empty"));
+        }
+        let mut builder = builder();
+        let opened = match &self.wrap_backend {
+            Some(wrap) => wrap(&mut builder, file),
+            None => FileBackend::new(file)
+                .map_err(DatabaseError::from)
+                .and_then(|backend| builder.create_with_backend(backend)),
+        };
+        let mut database = opened.map_err(|error| match error {
+            DatabaseError::DatabaseAlreadyOpen => OpenError::InUse { path: path.clone() },
+            other => corrupt(&path, other),
+        })?;
+        match database.check_integrity() {
+            Ok(true) => {}
+            Ok(false) => return Err(corrupt(&path, "a checksum does not match")),
+            Err(error) => return Err(corrupt(&path, error)),
+        }
+        match database::read_id(&database) {
+            Ok(Some(id)) if id == self.id => Ok(database),
+            Ok(Some(_)) => Err(OpenError::Foreign { path }),
+            Ok(None) => Err(corrupt(&path, "it has no id")),
+            Err(error) => Err(corrupt(&path, error)),
+        }
+    }
+
+    /// What to call damage that is found while the database is read.
+    pub(crate) fn corrupt(&self, reason: impl fmt::Display) -> OpenError {
+        corrupt(&self.database_path(), reason)
+    }
+}
+
+fn builder() -> Builder {
+    let mut builder = Builder::new();
+    builder.set_cache_size(CACHE_BYTES);
+    builder
+}
+
+fn read_marker(path: &Path, bytes: &[u8]) -> Result<String, OpenError> {
+    let bad = |_| OpenError::BadMarker {
+        path: path.to_owned(),
+    };
+    let marker: Marker = serde_json::from_slice(bytes).map_err(bad)?;
+    if marker.format > FORMAT {
+        return Err(OpenError::Newer {
+            path: path.to_owned(),
+            found: marker.format,
+            supported: FORMAT,
+        });
+    }
+    if marker.format == 0 || marker.id.len() != 32 {
+        return Err(OpenError::BadMarker {
+            path: path.to_owned(),
+        });
+    }
+    Ok(marker.id)
+}
+
+/// Makes the directory, the database under its first name, then the marker.
+/// Returns the id.
+fn create(path: &Path) -> Result<String, OpenError> {
+    if path.join(DATABASE).exists() {
+        return Err(OpenError::NoMarker {
+            path: path.to_owned(),
+        });
+    }
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(|error| file_error("create", path, &error))?;
+    let mut raw = [0; 16];
+    secret::random_bytes(&mut raw).map_err(|_| OpenError::File {
+        doing: "get random bytes for",
+        path: path.to_owned(),
+        reason: "the system gives none".to_owned(),
+    })?;
+    let id = secret::hex(&raw).to_string();
+    create_database(&path.join(UNFINISHED), &id)?;
+    write_marker(
+        path,
+        &Marker {
+            format: FORMAT,
+            id: id.clone(),
+        },
+    )?;
+    Ok(id)
+}
+
+fn create_database(path: &Path, id: &str) -> Result<(), OpenError> {
+    let mut options = File::options();
+    options
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600);
+    let file = options
+        .open(path)
+        .map_err(|error| file_error("create", path, &error))?;
+    let database = FileBackend::new(file)
+        .map_err(DatabaseError::from)
+        .and_then(|backend| builder().create_with_backend(backend))
+        .map_err(|error| database_error(path, error))?;
+    database::create(&database, id).map_err(|error| database_error(path, error))
+}
+
+fn write_marker(directory: &Path, marker: &Marker) -> Result<(), OpenError> {
+    let (path, temporary) = (directory.join(MARKER), directory.join("usher.json.new"));
+    let failed = |error: &io::Error| file_error("write", &path, error);
+    let text = serde_json::to_vec(marker).map_err(|error| failed(&error.into()))?;
+    let mut options = File::options();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    let mut file = options.open(&temporary).map_err(|error| failed(&error))?;
+    file.write_all(&text)
+        .and_then(|()| file.sync_all())
+        .and_then(|()| fs::rename(&temporary, &path))
+        .and_then(|()| sync_directory(directory))
+        .map_err(|error| failed(&error))
+}
+
+fn sync_directory(path: &Path) -> io::Result<()> {
+    File::open(path).and_then(|directory| directory.sync_all())
+}
+
+fn file_error(doing: &'static str, path: &Path, error: &io::Error) -> OpenError {
+    OpenError::File {
+        doing,
+        path: path.to_owned(),
+        reason: error.to_string(),
+    }
+}
+
+fn database_error(path: &Path, error: impl fmt::Display) -> OpenError {
+    OpenError::File {
+        doing: "create",
+        path: path.to_owned(),
+        reason: error.to_string(),
+    }
+}
+
+fn corrupt(path: &Path, reason: impl fmt::Display) -> OpenError {
+    OpenError::Corrupt {
+        path: path.to_owned(),
+        reason: reason.to_string(),
+    }
+}

@@ -1,0 +1,199 @@
+//! What can go wrong with a store.
+
+use std::path::PathBuf;
+
+use token_core::limits::{REVOCATIONS_PER_BATCH_MAX, SIGNING_KEYS_MAX};
+use token_core::{InvalidKey, UnixSeconds};
+
+/// Why a store does not open. Nothing is changed and nothing is lost.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The directory or a file in it cannot be used.
+    #[error("cannot {doing} `{path}`: {reason}")]
+    File {
+        /// What was tried.
+        doing: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// What the system says.
+        reason: String,
+    },
+    /// Another process has it.
+    #[error("`{path}` is in use by another process; ask that server with --server, or stop it")]
+    InUse {
+        /// The database.
+        path: PathBuf,
+    },
+    /// A database without a marker: not made by us, or half copied.
+    #[error(
+        "`{path}` has a database but no `usher.json`; restore the whole directory from a backup, \
+         or move the database away to start empty, which forgets every revocation"
+    )]
+    NoMarker {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// A marker without a database.
+    #[error(
+        "`{path}` is gone although `usher.json` says that it was there; restore it from a backup: \
+         starting without it would forget every revocation"
+    )]
+    NoDatabase {
+        /// The database.
+        path: PathBuf,
+    },
+    /// The marker cannot be read.
+    #[error("`{path}` is no marker of a data directory; restore it from a backup")]
+    BadMarker {
+        /// The marker.
+        path: PathBuf,
+    },
+    /// Written by a newer version.
+    #[error(
+        "`{path}` has format {found} and this version reads up to {supported}; use the version \
+         that wrote it, or a newer one"
+    )]
+    Newer {
+        /// The marker.
+        path: PathBuf,
+        /// What it says.
+        found: u64,
+        /// What we read.
+        supported: u64,
+    },
+    /// Marker and database are of two different stores.
+    #[error(
+        "`{path}` belongs to another data directory than its `usher.json`; restore both together"
+    )]
+    Foreign {
+        /// The database.
+        path: PathBuf,
+    },
+    /// The database is damaged.
+    #[error("`{path}` is damaged ({reason}); restore the data directory from a backup")]
+    Corrupt {
+        /// The database.
+        path: PathBuf,
+        /// What was found.
+        reason: String,
+    },
+}
+
+/// Why a change was not made, or not acknowledged.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The disk did not take it. It may be asked for again.
+    #[error("the store cannot write: {reason}; nothing was acknowledged, try again")]
+    Unavailable {
+        /// What the system says.
+        reason: String,
+    },
+    /// The store was closed.
+    #[error("the store is closed")]
+    Closed,
+    /// No keyset has this subscribe key.
+    #[error("no keyset has the subscribe key `{subscribe_key}`")]
+    UnknownKeyset {
+        /// The key.
+        subscribe_key: String,
+    },
+    /// A keyset has this subscribe key already.
+    #[error("a keyset has the subscribe key `{subscribe_key}` already")]
+    KeysetExists {
+        /// The key.
+        subscribe_key: String,
+    },
+    /// The keyset has as many signing keys as it may.
+    #[error(
+        "the keyset has {SIGNING_KEYS_MAX} signing keys whose tokens are alive; rotate again \
+         after {after}, or rotate in an emergency"
+    )]
+    TooManySigningKeys {
+        /// When the oldest is of no use any more.
+        after: UnixSeconds,
+    },
+    /// The next signing key is announced already.
+    #[error("the next signing key is announced for {from} already")]
+    RotationPending {
+        /// When it starts.
+        from: UnixSeconds,
+    },
+    /// A setting that is none.
+    #[error(transparent)]
+    Setting(#[from] InvalidSetting),
+    /// A keyset that is none.
+    #[error(transparent)]
+    Keyset(#[from] InvalidKeyset),
+    /// More revocations than a batch may have.
+    #[error(
+        "a batch may have at most {REVOCATIONS_PER_BATCH_MAX} revocations, this one has {items}"
+    )]
+    TooManyRevocations {
+        /// How many there are.
+        items: usize,
+    },
+    /// A scope or uuid that is longer than any can be.
+    #[error("a scope has at most 255 bytes and a uuid at most 1024")]
+    TooLong,
+    /// A cursor that no listing gave out.
+    #[error("the cursor is not one that a listing gave out")]
+    Cursor,
+}
+
+/// Why a setting is refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidSetting {
+    /// There is none of this name.
+    #[error("there is no setting `{name}`")]
+    Unknown {
+        /// The name.
+        name: String,
+    },
+    /// It does not take the value.
+    #[error("`{name}` takes {values}")]
+    Value {
+        /// The name.
+        name: &'static str,
+        /// What it takes.
+        values: &'static str,
+    },
+    /// Long lives and revocation exclude each other.
+    #[error(
+        "a max_ttl above 43200 and revocation exclude each other; lower max_ttl or switch \
+         revocation off"
+    )]
+    Conflict,
+}
+
+/// Why a keyset is refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidKeyset {
+    /// The name is empty or too long.
+    #[error("a keyset's name has 1 to 255 bytes and no control character")]
+    Name,
+    /// The subscribe key is none.
+    #[error("the subscribe key is no key: {0}")]
+    SubscribeKey(InvalidKey),
+    /// The publish key is none.
+    #[error("the publish key is no key: {0}")]
+    PublishKey(InvalidKey),
+    /// Blanks, a line end or a byte order mark around the secret key.
+    #[error("the secret key starts or ends with a blank, a line end or a byte order mark")]
+    SecretKeyEdges,
+    /// A short secret key.
+    #[error("a secret key has at least {bytes_min} bytes; leave it out to have one made")]
+    SecretKeyShort {
+        /// How many it needs.
+        bytes_min: usize,
+    },
+    /// Something else than visible ASCII in the secret key.
+    #[error("a secret key is made of visible ASCII characters")]
+    SecretKeyCharacter,
+    /// A secret key that everybody knows.
+    #[error("this secret key stands in tutorials; leave it out to have one made")]
+    SecretKeyWellKnown,
+}

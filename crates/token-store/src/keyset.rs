@@ -1,0 +1,325 @@
+//! Keysets: their keys, their settings, and how they change.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use token_core::limits::{ISSUED_AHEAD_SECONDS_MAX, KEY_ANNOUNCE_SECONDS_MIN, SIGNING_KEYS_MAX};
+use token_core::{PublishKey, SubscribeKey, UnixSeconds};
+
+use crate::error::{InvalidKeyset, StoreError};
+use crate::secret::{self, Secret};
+use crate::settings::Settings;
+
+/// Longest name, in bytes.
+const NAME_BYTES_MAX: usize = 255;
+
+/// A keyset.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Keyset {
+    /// For people.
+    pub name: String,
+    /// Names the keyset.
+    pub subscribe_key: SubscribeKey,
+    /// Shown beside it by publishers.
+    pub publish_key: PublishKey,
+    /// Signs requests.
+    pub secret_key: Secret,
+    /// Sign tokens, by ascending period.
+    pub signing_keys: Vec<SigningKey>,
+    /// The settings.
+    pub settings: Settings,
+    /// Counts its changes.
+    pub version: u64,
+    /// When it was made.
+    pub created_at: UnixSeconds,
+    /// The longest life that its settings ever allowed, in minutes.
+    pub(crate) longest_ttl: u32,
+}
+
+/// A key that signs tokens whose `t` is in its period.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SigningKey {
+    /// The first instant of the period.
+    pub from: UnixSeconds,
+    /// The instant after the last; `None` while no other key is announced.
+    pub until: Option<UnixSeconds>,
+    key: Secret,
+}
+
+impl SigningKey {
+    /// The 32 bytes. Derive a MAC key from them and let go.
+    #[must_use]
+    pub fn expose(&self) -> zeroize::Zeroizing<[u8; 32]> {
+        // Made by `random`, and checked when it was read.
+        secret::from_hex(self.key.expose()).unwrap_or_default()
+    }
+
+    fn random(from: UnixSeconds) -> Result<Self, StoreError> {
+        let key = Secret::random("", 32).map_err(|_| no_randomness())?;
+        Ok(Self {
+            from,
+            until: None,
+            key,
+        })
+    }
+}
+
+fn no_randomness() -> StoreError {
+    StoreError::Unavailable {
+        reason: "the system gives no random bytes".to_owned(),
+    }
+}
+
+/// A keyset to make. Keys that are not given are random.
+#[derive(Clone, Debug, Default)]
+#[expect(clippy::exhaustive_structs, reason = "what a caller may choose")]
+pub struct NewKeyset {
+    /// For people.
+    pub name: String,
+    /// Bring your own subscribe key.
+    pub subscribe_key: Option<String>,
+    /// Bring your own publish key.
+    pub publish_key: Option<String>,
+    /// Bring your own secret key.
+    pub secret_key: Option<Secret>,
+    /// Settings that differ from the defaults, by name.
+    pub settings: Vec<(String, Value)>,
+}
+
+/// What to renew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "a caller chooses one")]
+pub enum Rotation {
+    /// The signing key, after the announced time. Tokens stay valid.
+    Signing,
+    /// The signing key, now, with a rule that kills every token issued so far.
+    Emergency,
+    /// The secret key. Signed requests need the new one at once.
+    Secret,
+}
+
+/// A change of keysets.
+#[derive(Clone, Debug)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "a new change must be met by the writer"
+)]
+pub enum KeysetChange {
+    /// Make one.
+    Create(NewKeyset),
+    /// Change settings, all or none.
+    Set {
+        /// Which keyset.
+        subscribe_key: String,
+        /// Values by name.
+        settings: Vec<(String, Value)>,
+    },
+    /// Renew a key.
+    Rotate {
+        /// Which keyset.
+        subscribe_key: String,
+        /// Which key.
+        rotation: Rotation,
+    },
+    /// Delete it. Its tokens are dead for good.
+    Delete {
+        /// Which keyset.
+        subscribe_key: String,
+    },
+}
+
+impl NewKeyset {
+    pub(crate) fn make(self, version: u64, now: UnixSeconds) -> Result<Keyset, StoreError> {
+        let name_fits = !self.name.is_empty() && self.name.len() <= NAME_BYTES_MAX;
+        if !name_fits || self.name.chars().any(char::is_control) {
+            return Err(InvalidKeyset::Name.into());
+        }
+        let random = |prefix| Secret::random(prefix, 18).map_err(|_| no_randomness());
+        let subscribe_key = match self.subscribe_key {
+            Some(key) => key,
+            None => random("sub-")?.expose().to_owned(),
+        };
+        let publish_key = match self.publish_key {
+            Some(key) => key,
+            None => random("pub-")?.expose().to_owned(),
+        };
+        let secret_key = match self.secret_key {
+            Some(key) => key,
+            None => Secret::random("sec-", 32).map_err(|_| no_randomness())?,
+        };
+        secret_key.check_secret_key()?;
+        let mut keyset = Keyset {
+            name: self.name,
+            subscribe_key: SubscribeKey::new(&subscribe_key)
+                .map_err(InvalidKeyset::SubscribeKey)?,
+            publish_key: PublishKey::new(&publish_key).map_err(InvalidKeyset::PublishKey)?,
+            secret_key,
+            signing_keys: vec![SigningKey::random(UnixSeconds(0))?],
+            settings: Settings::default(),
+            version,
+            created_at: now,
+            longest_ttl: 0,
+        };
+        keyset.set(&self.settings)?;
+        Ok(keyset)
+    }
+}
+
+impl Keyset {
+    pub(crate) fn set(&mut self, settings: &[(String, Value)]) -> Result<(), StoreError> {
+        let mut changed = self.settings.clone();
+        for (name, value) in settings {
+            changed.set(name, value)?;
+        }
+        changed.check()?;
+        self.longest_ttl = self.longest_ttl.max(changed.max_ttl);
+        self.settings = changed;
+        Ok(())
+    }
+
+    pub(crate) fn rotate_secret_key(&mut self) -> Result<(), StoreError> {
+        self.secret_key = Secret::random("sec-", 32).map_err(|_| no_randomness())?;
+        Ok(())
+    }
+
+    /// Announces the next signing key (design: 185 s plus the staleness bound
+    /// ahead), and lets go of those whose tokens have all expired.
+    pub(crate) fn rotate_signing_key(&mut self, now: UnixSeconds) -> Result<(), StoreError> {
+        if let Some(pending) = self.signing_keys.last().filter(|last| last.from > now) {
+            return Err(StoreError::RotationPending { from: pending.from });
+        }
+        let life = self
+            .longest_life_seconds()
+            .saturating_add(ISSUED_AHEAD_SECONDS_MAX);
+        let useless_after = |key: &SigningKey| key.until.map(|until| until.saturating_add(life));
+        self.signing_keys
+            .retain(|key| useless_after(key).is_none_or(|at| at > now));
+        if self.signing_keys.len() >= SIGNING_KEYS_MAX {
+            let after = self.signing_keys.iter().filter_map(useless_after).min();
+            return Err(StoreError::TooManySigningKeys {
+                after: after.unwrap_or(now),
+            });
+        }
+        let ahead = KEY_ANNOUNCE_SECONDS_MIN.saturating_add(self.settings.max_staleness);
+        let from = now.saturating_add(ahead);
+        self.end_signing_keys(from);
+        self.signing_keys.push(SigningKey::random(from)?);
+        Ok(())
+    }
+
+    /// A new signing key for every token after `until`, which a rule covers.
+    /// Never refused: the tokens of the keys that it drops are dead.
+    pub(crate) fn rotate_in_emergency(&mut self, until: UnixSeconds) -> Result<(), StoreError> {
+        let from = until.saturating_add(1);
+        self.signing_keys.retain(|key| key.from < from);
+        let surplus = self
+            .signing_keys
+            .len()
+            .saturating_sub(SIGNING_KEYS_MAX.saturating_sub(1));
+        self.signing_keys.drain(..surplus);
+        self.end_signing_keys(from);
+        self.signing_keys.push(SigningKey::random(from)?);
+        Ok(())
+    }
+
+    fn end_signing_keys(&mut self, at: UnixSeconds) {
+        for key in &mut self.signing_keys {
+            key.until = Some(key.until.map_or(at, |until| until.min(at)));
+        }
+    }
+
+    /// The longest life of a token of this keyset, in seconds.
+    pub(crate) fn longest_life_seconds(&self) -> u64 {
+        u64::from(self.longest_ttl).saturating_mul(60)
+    }
+}
+
+/// A keyset in the database, or what is left of one.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Record {
+    pub(crate) version: u64,
+    /// None once it was deleted: a tombstone.
+    pub(crate) keyset: Option<Live>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Live {
+    name: String,
+    publish_key: String,
+    #[serde(
+        serialize_with = "secret::serialize",
+        deserialize_with = "secret::deserialize"
+    )]
+    secret_key: Secret,
+    signing_keys: Vec<LiveSigningKey>,
+    settings: Settings,
+    created_at: u64,
+    longest_ttl: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LiveSigningKey {
+    from: u64,
+    until: Option<u64>,
+    #[serde(
+        serialize_with = "secret::serialize",
+        deserialize_with = "secret::deserialize"
+    )]
+    key: Secret,
+}
+
+impl From<&Keyset> for Record {
+    fn from(keyset: &Keyset) -> Self {
+        let signing_keys = keyset.signing_keys.iter().map(|key| LiveSigningKey {
+            from: key.from.0,
+            until: key.until.map(|until| until.0),
+            key: key.key.clone(),
+        });
+        Self {
+            version: keyset.version,
+            keyset: Some(Live {
+                name: keyset.name.clone(),
+                publish_key: keyset.publish_key.to_string(),
+                secret_key: keyset.secret_key.clone(),
+                signing_keys: signing_keys.collect(),
+                settings: keyset.settings.clone(),
+                created_at: keyset.created_at.0,
+                longest_ttl: keyset.longest_ttl,
+            }),
+        }
+    }
+}
+
+impl Record {
+    /// The keyset, or `None` for a tombstone. `Err` says that the record is
+    /// not one that we wrote.
+    pub(crate) fn into_keyset(self, subscribe_key: &str) -> Result<Option<Keyset>, String> {
+        let Some(live) = self.keyset else {
+            return Ok(None);
+        };
+        let wrong = |what: &str| format!("keyset `{subscribe_key}` has no usable {what}");
+        let signing_keys = live.signing_keys.into_iter().map(|key| {
+            secret::from_hex::<32>(key.key.expose()).ok_or_else(|| wrong("signing key"))?;
+            Ok(SigningKey {
+                from: UnixSeconds(key.from),
+                until: key.until.map(UnixSeconds),
+                key: key.key,
+            })
+        });
+        Ok(Some(Keyset {
+            name: live.name,
+            subscribe_key: SubscribeKey::new(subscribe_key).map_err(|_| wrong("subscribe key"))?,
+            publish_key: PublishKey::new(&live.publish_key).map_err(|_| wrong("publish key"))?,
+            secret_key: live.secret_key,
+            signing_keys: signing_keys.collect::<Result<_, String>>()?,
+            settings: live.settings,
+            version: self.version,
+            created_at: UnixSeconds(live.created_at),
+            longest_ttl: live.longest_ttl,
+        }))
+    }
+}

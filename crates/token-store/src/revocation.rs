@@ -1,0 +1,157 @@
+//! Revocations: what can be asked for, what comes of it, and the question
+//! whether a token stands.
+
+use token_core::{TokenId, TokenKind, UnixSeconds};
+
+/// Something to revoke.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "a new kind of revocation must be met everywhere"
+)]
+pub enum Revocation {
+    /// One token.
+    Token {
+        /// Its dialect.
+        kind: TokenKind,
+        /// Where its id is unique.
+        scope: String,
+        /// Its id.
+        id: TokenId,
+        /// When it was issued, if that is known: then its entry, once pruned,
+        /// moves the horizon of one signing key only.
+        issued_at: Option<UnixSeconds>,
+        /// When it expires; its entry is kept until then.
+        expires_at: UnixSeconds,
+    },
+    /// Every token bound to a uuid and issued up to an instant.
+    Uuid {
+        /// The dialect of the tokens.
+        kind: TokenKind,
+        /// Where they are good.
+        scope: String,
+        /// The uuid.
+        uuid: String,
+        /// The instant; `None` is now. A later one than now is not taken.
+        until: Option<UnixSeconds>,
+    },
+    /// Every token of a scope issued up to an instant.
+    Keyset {
+        /// The dialect of the tokens.
+        kind: TokenKind,
+        /// Where they are good.
+        scope: String,
+        /// The instant; `None` is now. A later one than now is not taken.
+        until: Option<UnixSeconds>,
+    },
+}
+
+/// What came of a revocation. All of them mean: it holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "an answer must be found for each")]
+pub enum Outcome {
+    /// It is new. For a rule, with its instant.
+    Revoked {
+        /// The instant of the rule.
+        until: Option<UnixSeconds>,
+    },
+    /// It was revoked before. For a rule, with the instant that holds.
+    Already {
+        /// The instant of the rule.
+        until: Option<UnixSeconds>,
+    },
+    /// The token has expired; nothing is kept.
+    Expired,
+}
+
+/// A token, as the deny list knows it.
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "a question needs every field")]
+pub struct Subject<'a> {
+    /// The dialect.
+    pub kind: TokenKind,
+    /// Where the id is unique.
+    pub scope: &'a str,
+    /// The identity.
+    pub id: TokenId,
+    /// The tokens that it was narrowed from.
+    pub ancestors: &'a [TokenId],
+    /// The uuid that it is bound to.
+    pub uuid: Option<&'a str>,
+    /// When it was issued.
+    pub issued_at: UnixSeconds,
+    /// When it expires.
+    pub expires_at: UnixSeconds,
+}
+
+/// What denied a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "a new cause must be met by explanations"
+)]
+pub enum RevokedBy {
+    /// Its own entry.
+    Token,
+    /// The entry of a token that it was narrowed from.
+    Ancestor,
+    /// A rule for its uuid.
+    Uuid,
+    /// A rule for its keyset.
+    Keyset,
+}
+
+/// How a token stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "a new standing must be met by the decision"
+)]
+pub enum Standing {
+    /// It passed every entry and every rule.
+    Good,
+    /// An entry or a rule denies it.
+    Revoked {
+        /// Which.
+        by: RevokedBy,
+        /// The instant of the rule.
+        until: Option<UnixSeconds>,
+    },
+    /// It expired before the horizon of what was pruned.
+    Expired,
+}
+
+/// A revocation in a listing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "a listing must show each")]
+pub enum Listed {
+    /// A token.
+    Token {
+        /// Its id.
+        id: TokenId,
+        /// When it expires.
+        expires_at: UnixSeconds,
+    },
+    /// A rule for a uuid.
+    Uuid {
+        /// The uuid.
+        uuid: String,
+        /// Tokens issued up to here are dead.
+        until: UnixSeconds,
+    },
+    /// A rule for the scope.
+    Keyset {
+        /// Tokens issued up to here are dead.
+        until: UnixSeconds,
+    },
+}
+
+/// One page of a listing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Listing {
+    /// The revocations, rules first.
+    pub items: Vec<Listed>,
+    /// Where the next page starts; `None` at the end.
+    pub next: Option<String>,
+}

@@ -1,0 +1,398 @@
+//! The store: questions from memory, changes through the writer.
+
+use core::fmt;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, mpsc};
+
+use arc_swap::{ArcSwap, ArcSwapOption};
+use redb::Database;
+use token_core::limits::{REQUEST_SKEW_SECONDS_MAX, REVOCATIONS_PER_BATCH_MAX};
+use token_core::{TokenId, TokenKind, UnixSeconds};
+
+use crate::access_key::{self, AccessKeyKind, MadeAccessKey};
+use crate::clock::Clock;
+use crate::database::{self, Page, TableKey};
+use crate::deny_list::DenyList;
+use crate::directory::{Directory, OpenOptions};
+use crate::error::{OpenError, StoreError};
+use crate::keyset::{Keyset, KeysetChange};
+use crate::prune::Pruned;
+use crate::revocation::{Listed, Listing, Outcome, Revocation, Standing, Subject};
+use crate::secret;
+use crate::writer::{Done, Job, Writer};
+
+/// For how long after the start the node assumes that it issued tokens ahead
+/// of its clock before it stopped, in seconds.
+const START_SECONDS: u64 = REQUEST_SKEW_SECONDS_MAX;
+
+/// Keysets, deny list and rules. Clones share one store; the last one to go
+/// closes it, after everything submitted was written.
+#[derive(Clone, Debug)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    /// First, so that it is dropped first and still has its memory.
+    writer: Writer,
+    memory: Arc<Memory>,
+}
+
+/// Everything that is answered from.
+pub(crate) struct Memory {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) deny_list: DenyList,
+    pub(crate) keysets: ArcSwap<BTreeMap<String, Arc<Keyset>>>,
+    /// None while the file is not trusted.
+    pub(crate) database: ArcSwapOption<Database>,
+    access_keys: ArcSwap<BTreeMap<AccessKeyKind, [u8; 32]>>,
+    sequence: AtomicU64,
+    started: core::time::Duration,
+}
+
+impl fmt::Debug for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Memory")
+            .field("clock", &self.clock)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Memory {
+    fn new(clock: Arc<dyn Clock>) -> Self {
+        Self {
+            started: clock.monotonic(),
+            clock,
+            deny_list: DenyList::default(),
+            keysets: ArcSwap::default(),
+            database: ArcSwapOption::empty(),
+            access_keys: ArcSwap::default(),
+            sequence: AtomicU64::new(0),
+        }
+    }
+
+    /// Reads the database. The deny list only grows by it.
+    pub(crate) fn load(&self, database: &Database) -> Result<(), String> {
+        let contents = database::load(database, &self.deny_list)
+            .map_err(|error| error.to_string())
+            .and_then(|contents| contents)?;
+        let keysets = contents.keysets.into_iter();
+        let keysets = keysets.map(|keyset| (keyset.subscribe_key.to_string(), Arc::new(keyset)));
+        self.keysets.store(Arc::new(keysets.collect()));
+        self.access_keys
+            .store(Arc::new(contents.access_keys.into_iter().collect()));
+        self.set_sequence(contents.sequence);
+        Ok(())
+    }
+
+    pub(crate) fn set_sequence(&self, sequence: u64) {
+        self.sequence.store(sequence, Ordering::Release);
+    }
+
+    pub(crate) fn put_keyset(&self, keyset: Arc<Keyset>) {
+        self.keysets.rcu(|keysets| {
+            let mut keysets = BTreeMap::clone(keysets);
+            keysets.insert(keyset.subscribe_key.to_string(), Arc::clone(&keyset));
+            keysets
+        });
+    }
+
+    pub(crate) fn remove_keyset(&self, subscribe_key: &str) {
+        self.keysets.rcu(|keysets| {
+            let mut keysets = BTreeMap::clone(keysets);
+            keysets.remove(subscribe_key);
+            keysets
+        });
+    }
+
+    pub(crate) fn put_access_key(&self, kind: AccessKeyKind, hash: [u8; 32]) {
+        self.access_keys.rcu(|keys| {
+            let mut keys = BTreeMap::clone(keys);
+            keys.insert(kind, hash);
+            keys
+        });
+    }
+
+    /// The instant of a rule made now: nothing that this node issued may be
+    /// later, whatever a granter's clock said.
+    pub(crate) fn rule_instant(&self, kind: TokenKind, scope: &str) -> UnixSeconds {
+        let now = self.clock.now();
+        let running = self.clock.monotonic().saturating_sub(self.started);
+        let assumed = if running.as_secs() < START_SECONDS {
+            now.saturating_add(REQUEST_SKEW_SECONDS_MAX)
+        } else {
+            now
+        };
+        assumed.max(self.deny_list.scope(kind, scope).latest_issued())
+    }
+}
+
+impl Store {
+    /// Opens the store in `directory`, and makes it if there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`] when another process has it, or when anything about it is
+    /// doubtful: a store never starts with less than it acknowledged.
+    pub fn open(directory: &Path, options: OpenOptions) -> Result<Self, OpenError> {
+        let (opened, database) = Directory::open(directory, &options)?;
+        let memory = Arc::new(Memory::new(options.clock));
+        memory
+            .load(&database)
+            .map_err(|reason| opened.corrupt(reason))?;
+        let database = Arc::new(database);
+        memory.database.store(Some(Arc::clone(&database)));
+        let writer = Writer::start(opened, database, Arc::clone(&memory)).map_err(|error| {
+            OpenError::File {
+                doing: "start the writer of",
+                path: directory.to_owned(),
+                reason: error.to_string(),
+            }
+        })?;
+        Ok(Self {
+            inner: Arc::new(Inner { writer, memory }),
+        })
+    }
+
+    /// Every keyset, by subscribe key.
+    #[must_use]
+    pub fn keysets(&self) -> Vec<Arc<Keyset>> {
+        self.inner.memory.keysets.load().values().cloned().collect()
+    }
+
+    /// The keyset with this subscribe key.
+    #[must_use]
+    pub fn keyset(&self, subscribe_key: &str) -> Option<Arc<Keyset>> {
+        self.inner.memory.keysets.load().get(subscribe_key).cloned()
+    }
+
+    /// How a token stands with the deny list, the rules and the horizon. Takes
+    /// no lock, waits for nothing, allocates nothing.
+    #[must_use]
+    pub fn standing(&self, subject: &Subject<'_>) -> Standing {
+        self.inner.memory.deny_list.standing(subject)
+    }
+
+    /// The instant up to which tokens of a scope, and of a uuid in it, are
+    /// dead by a rule.
+    #[must_use]
+    pub fn rule(&self, kind: TokenKind, scope: &str, uuid: Option<&str>) -> Option<UnixSeconds> {
+        self.inner.memory.deny_list.rule(kind, scope, uuid)
+    }
+
+    /// Notes that a token with this time is about to be issued. Call it before
+    /// [`Store::rule`] is asked whether the token may be: then a rule made at
+    /// the same time either covers the token or is seen.
+    pub fn note_issued(&self, kind: TokenKind, scope: &str, issued_at: UnixSeconds) {
+        self.inner
+            .memory
+            .deny_list
+            .scope(kind, scope)
+            .note_issued(issued_at);
+    }
+
+    /// How many single tokens are on the deny list.
+    #[must_use]
+    pub fn denied_tokens(&self) -> usize {
+        self.inner.memory.deny_list.token_count()
+    }
+
+    /// Counts commits; grows with each.
+    #[must_use]
+    pub fn sequence(&self) -> u64 {
+        self.inner.memory.sequence.load(Ordering::Acquire)
+    }
+
+    /// Whether `key` is the access key of this kind. Constant time.
+    #[must_use]
+    pub fn is_access_key(&self, kind: AccessKeyKind, key: &str) -> bool {
+        let keys = self.inner.memory.access_keys.load();
+        keys.get(&kind)
+            .is_some_and(|hash| access_key::matches(key, hash))
+    }
+
+    /// Whether there is an access key of this kind.
+    #[must_use]
+    pub fn has_access_key(&self, kind: AccessKeyKind) -> bool {
+        self.inner.memory.access_keys.load().contains_key(&kind)
+    }
+
+    /// Revokes; `done` is called once, on the writer's thread, when it is on
+    /// the disk or has failed. All or nothing.
+    pub fn submit_revocations(
+        &self,
+        revocations: Vec<Revocation>,
+        done: impl FnOnce(Result<Vec<Outcome>, StoreError>) + Send + 'static,
+    ) {
+        let items = revocations.len();
+        if items > REVOCATIONS_PER_BATCH_MAX {
+            return done(Err(StoreError::TooManyRevocations { items }));
+        }
+        self.inner
+            .writer
+            .submit(Job::Revoke(revocations, Box::new(done)));
+    }
+
+    /// Revokes, and waits until it is on the disk.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`]; then nothing is acknowledged.
+    pub fn revoke(&self, revocations: Vec<Revocation>) -> Result<Vec<Outcome>, StoreError> {
+        wait(|done| self.submit_revocations(revocations, done))
+    }
+
+    /// Changes keysets; `done` is told the keyset as it is then, or, for a
+    /// deletion, as it was.
+    pub fn submit_keyset_change(
+        &self,
+        change: KeysetChange,
+        done: impl FnOnce(Result<Arc<Keyset>, StoreError>) + Send + 'static,
+    ) {
+        self.inner
+            .writer
+            .submit(Job::Keyset(Box::new(change), Box::new(done)));
+    }
+
+    /// Changes keysets, and waits until it is on the disk.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`]; then nothing is changed.
+    pub fn change_keyset(&self, change: KeysetChange) -> Result<Arc<Keyset>, StoreError> {
+        wait(|done| self.submit_keyset_change(change, done))
+    }
+
+    /// Makes a new access key; the old one of its kind is dead.
+    pub fn submit_access_key(
+        &self,
+        kind: AccessKeyKind,
+        done: impl FnOnce(Result<MadeAccessKey, StoreError>) + Send + 'static,
+    ) {
+        self.inner
+            .writer
+            .submit(Job::AccessKey(kind, Box::new(done)));
+    }
+
+    /// Makes a new access key, and waits until it is on the disk.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`]; then the old one is alive.
+    pub fn make_access_key(&self, kind: AccessKeyKind) -> Result<MadeAccessKey, StoreError> {
+        wait(|done| self.submit_access_key(kind, done))
+    }
+
+    /// Forgets what has expired, if the clocks have agreed for an hour. Call
+    /// it every minute or so.
+    pub fn submit_prune(&self, done: impl FnOnce(Result<Pruned, StoreError>) + Send + 'static) {
+        self.inner.writer.submit(Job::Prune(Box::new(done)));
+    }
+
+    /// Forgets what has expired, and waits until that is on the disk.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`]; then nothing is forgotten.
+    pub fn prune(&self) -> Result<Pruned, StoreError> {
+        wait(|done| self.submit_prune(done))
+    }
+
+    /// The revocations of a scope in a stable order, rules first, at most
+    /// `limit` of them after the cursor. Reads the disk.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the cursor is not one of ours or the disk fails.
+    pub fn list_revocations(
+        &self,
+        kind: TokenKind,
+        scope: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Listing, StoreError> {
+        let unavailable = |reason: String| StoreError::Unavailable { reason };
+        let database = self.inner.memory.database.load_full();
+        let database = database.ok_or_else(|| unavailable("the last write failed".to_owned()))?;
+        let scope = TableKey::of_scope(kind, scope).ok_or(StoreError::TooLong)?;
+        let (mut tokens, mut start) = after
+            .map_or(Some((false, Vec::new())), parse_cursor)
+            .ok_or(StoreError::Cursor)?;
+        let mut listing = Listing::default();
+        loop {
+            let room = limit.saturating_sub(listing.items.len());
+            let page = database::page(&database, &scope, tokens, &start, room)
+                .map_err(|error| unavailable(error.to_string()))?;
+            let last = add_page(&mut listing, &page);
+            if listing.items.len() >= limit {
+                listing.next = last.map(|last| cursor(tokens, &last));
+                return Ok(listing);
+            }
+            if tokens {
+                return Ok(listing);
+            }
+            (tokens, start) = (true, Vec::new());
+        }
+    }
+}
+
+/// Adds what was found, and returns the last key.
+fn add_page(listing: &mut Listing, page: &Page) -> Option<Vec<u8>> {
+    match page {
+        Page::Rules(rules) => {
+            let items = rules.iter().filter_map(|(key, until)| {
+                let until = UnixSeconds(*until);
+                Some(match database::rule_of(key)? {
+                    None => Listed::Keyset { until },
+                    Some(uuid) => Listed::Uuid {
+                        uuid: uuid.to_owned(),
+                        until,
+                    },
+                })
+            });
+            listing.items.extend(items);
+            rules.last().map(|(key, _)| key.clone())
+        }
+        Page::Tokens(tokens) => {
+            let items = tokens.iter().filter_map(|(key, expires_at)| {
+                let id = TokenId(key.as_slice().try_into().ok()?);
+                Some(Listed::Token {
+                    id,
+                    expires_at: UnixSeconds(*expires_at),
+                })
+            });
+            listing.items.extend(items);
+            tokens.last().map(|(key, _)| key.clone())
+        }
+    }
+}
+
+fn cursor(tokens: bool, last: &[u8]) -> String {
+    format!("{}{}", if tokens { 't' } else { 'r' }, *secret::hex(last))
+}
+
+fn parse_cursor(cursor: &str) -> Option<(bool, Vec<u8>)> {
+    let (tokens, digits) = match cursor.split_at_checked(1)? {
+        ("t", digits) => (true, digits),
+        ("r", digits) => (false, digits),
+        _ => return None,
+    };
+    if !digits.is_ascii() {
+        return None;
+    }
+    let pairs = digits.as_bytes().chunks(2);
+    let bytes = pairs.map(|pair| secret::from_hex::<1>(core::str::from_utf8(pair).ok()?));
+    bytes
+        .map(|byte| byte.map(|byte| byte[0]))
+        .collect::<Option<_>>()
+        .map(|bytes| (tokens, bytes))
+}
+
+fn wait<T: Send + 'static>(submit: impl FnOnce(Done<T>)) -> Result<T, StoreError> {
+    let (sender, receiver) = mpsc::channel();
+    submit(Box::new(move |answer| drop(sender.send(answer))));
+    receiver.recv().unwrap_or(Err(StoreError::Closed))
+}
