@@ -19,26 +19,30 @@ pub(crate) struct Changes {
 
 /// Reads a change of members or memberships: items of `{key: {"id": ..}}`.
 pub(crate) fn changes(body: &[u8], key: &'static str) -> Result<Changes, ClassifyError> {
-    let MetaValue::Map(object) = json::parse(body).map_err(ClassifyError::Json)? else {
+    let MetaValue::Map(mut object) = json::parse(body).map_err(ClassifyError::Json)? else {
         return Err(expected("an object with the lists `set` and `delete`"));
     };
-    let mut changes = Changes {
-        sets: false,
-        ids: Vec::new(),
-    };
-    for (name, list) in object {
-        if name != "set" && name != "delete" {
-            return Err(expected("only the lists `set` and `delete`"));
-        }
-        let MetaValue::Array(items) = list else {
-            return Err(expected("`set` and `delete` must be lists"));
-        };
-        changes.sets |= name == "set" && !items.is_empty();
-        for item in items {
-            changes.ids.push(item_id(item, key)?);
-        }
+    let set = list(object.remove("set"))?;
+    let delete = list(object.remove("delete"))?;
+    if !object.is_empty() {
+        return Err(expected("only the lists `set` and `delete`"));
     }
-    Ok(changes)
+    Ok(Changes {
+        sets: !set.is_empty(),
+        ids: set
+            .into_iter()
+            .chain(delete)
+            .map(|item| item_id(item, key))
+            .collect::<Result<_, _>>()?,
+    })
+}
+
+fn list(value: Option<MetaValue>) -> Result<Vec<MetaValue>, ClassifyError> {
+    match value {
+        None => Ok(Vec::new()),
+        Some(MetaValue::Array(items)) => Ok(items),
+        Some(_) => Err(expected("`set` and `delete` must be lists")),
+    }
 }
 
 fn item_id(item: MetaValue, key: &'static str) -> Result<String, ClassifyError> {

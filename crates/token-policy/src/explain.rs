@@ -1,6 +1,9 @@
 //! Why a decision is what it is, and what would change it.
 
-use serde::ser::{Serialize, SerializeStruct as _, Serializer};
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde::ser::{SerializeStruct as _, Serializer};
 use token_core::{
     Category, Grants, PatternText, Permissions, ResourceKind, ResourceName, VerifiedClaims,
 };
@@ -233,51 +236,42 @@ impl Remedy {
 }
 
 impl Serialize for Remedy {
+    /// `{"grant":{"resources":{"channels":{"room":1}}}}`.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        type Section<'a> = std::collections::BTreeMap<&'a str, u8>;
-        let resources = by_kind(|kind| {
-            let names = self.grant.names(kind);
-            names
-                .map(|(name, held)| (name.as_str(), held.bits()))
-                .collect::<Section<'_>>()
-        });
-        let patterns = by_kind(|kind| {
-            let patterns = self.grant.patterns(kind);
-            patterns
-                .map(|(text, held)| (text.as_str(), held.bits()))
-                .collect::<Section<'_>>()
-        });
-        let categories: Section<'_> = Category::ALL
-            .into_iter()
-            .filter(|category| self.grant.category(*category))
-            .map(|category| (category.json_name(), Category::PERMISSIONS.bits()))
-            .collect();
-        serializer.collect_map(
-            [
-                (!resources.is_empty()).then_some(("resources", Part::Kinds(resources))),
-                (!patterns.is_empty()).then_some(("patterns", Part::Kinds(patterns))),
-                (!categories.is_empty()).then_some(("categories", Part::Section(categories))),
-            ]
-            .into_iter()
-            .flatten(),
-        )
+        let mut fragment = Fragment::default();
+        for kind in ResourceKind::ALL {
+            let key = kind.json_name();
+            for (name, held) in self.grant.names(kind) {
+                let section = fragment.resources.entry(key).or_default();
+                section.insert(name.as_str(), held.bits());
+            }
+            for (text, held) in self.grant.patterns(kind) {
+                let section = fragment.patterns.entry(key).or_default();
+                section.insert(text.as_str(), held.bits());
+            }
+        }
+        for category in Category::ALL {
+            if self.grant.category(category) {
+                let bits = Category::PERMISSIONS.bits();
+                fragment.categories.insert(category.json_name(), bits);
+            }
+        }
+        let mut object = serializer.serialize_struct("Remedy", 1)?;
+        object.serialize_field("grant", &fragment)?;
+        object.end()
     }
 }
 
-/// A part of a grant fragment.
-#[derive(serde::Serialize)]
-#[serde(untagged)]
-enum Part<'a> {
-    Kinds(std::collections::BTreeMap<&'static str, std::collections::BTreeMap<&'a str, u8>>),
-    Section(std::collections::BTreeMap<&'a str, u8>),
-}
+/// Bits by name.
+type Section<'a> = BTreeMap<&'a str, u8>;
 
-fn by_kind<'a>(
-    section: impl Fn(ResourceKind) -> std::collections::BTreeMap<&'a str, u8>,
-) -> std::collections::BTreeMap<&'static str, std::collections::BTreeMap<&'a str, u8>> {
-    ResourceKind::ALL
-        .into_iter()
-        .map(|kind| (kind.json_name(), section(kind)))
-        .filter(|(_, section)| !section.is_empty())
-        .collect()
+/// A part of `permissions` in the body of a grant (contract 2.1).
+#[derive(Default, Serialize)]
+struct Fragment<'a> {
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    resources: BTreeMap<&'static str, Section<'a>>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    patterns: BTreeMap<&'static str, Section<'a>>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    categories: Section<'static>,
 }

@@ -131,13 +131,13 @@ impl<'de> Visitor<'de> for Level {
         let inner = self.inner()?;
         let mut values = BTreeMap::new();
         while let Some(key) = object.next_key::<String>()? {
-            let value = object.next_value_seed(inner)?;
             if values.contains_key(&key) {
                 let key: String = key.chars().take(64).collect();
                 return Err(A::Error::custom(format_args!(
                     "the key {key:?} is there more than once"
                 )));
             }
+            let value = object.next_value_seed(inner)?;
             values.insert(key, value);
         }
         Ok(MetaValue::Map(values))

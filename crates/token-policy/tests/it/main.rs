@@ -1,8 +1,24 @@
-//! Tests of the policy.
+//! Everything about decisions that can be seen from outside.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a test may panic"
+)]
+
+mod cases;
+mod classification;
+mod json;
+mod model;
 mod pattern_cases;
 mod pattern_grammar;
+mod pattern_names;
 mod pattern_oracle;
 mod pattern_random;
 mod pattern_re2;
 mod pattern_set;
+mod random;
+mod remedy;
+mod token;
