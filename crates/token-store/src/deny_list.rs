@@ -1,7 +1,7 @@
 //! The deny list in memory: what decisions ask.
 
+use core::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use papaya::HashMap;

@@ -136,13 +136,14 @@ impl Directory {
         let mut builder = builder();
         let opened = match &self.wrap_backend {
             Some(wrap) => wrap(&mut builder, file),
-            None => FileBackend::new(file)
-                .map_err(DatabaseError::from)
-                .and_then(|backend| builder.create_with_backend(backend)),
+            None => FileBackend::new(file).and_then(|backend| builder.create_with_backend(backend)),
         };
-        let mut database = opened.map_err(|error| match error {
-            DatabaseError::DatabaseAlreadyOpen => OpenError::InUse { path: path.clone() },
-            other => corrupt(&path, other),
+        let mut database = opened.map_err(|error| {
+            if matches!(error, DatabaseError::DatabaseAlreadyOpen) {
+                OpenError::InUse { path: path.clone() }
+            } else {
+                corrupt(&path, error)
+            }
         })?;
         match database.check_integrity() {
             Ok(true) => {}
@@ -232,7 +233,6 @@ fn create_database(path: &Path, id: &str) -> Result<(), OpenError> {
         .open(path)
         .map_err(|error| file_error("create", path, &error))?;
     let database = FileBackend::new(file)
-        .map_err(DatabaseError::from)
         .and_then(|backend| builder().create_with_backend(backend))
         .map_err(|error| database_error(path, error))?;
     database::create(&database, id).map_err(|error| database_error(path, error))

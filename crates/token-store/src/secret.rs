@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 

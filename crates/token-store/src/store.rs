@@ -1,9 +1,9 @@
 //! The store: questions from memory, changes through the writer.
 
 use core::fmt;
+use core::sync::atomic::{AtomicU64, Ordering};
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -92,10 +92,10 @@ impl Memory {
         self.sequence.store(sequence, Ordering::Release);
     }
 
-    pub(crate) fn put_keyset(&self, keyset: Arc<Keyset>) {
+    pub(crate) fn put_keyset(&self, keyset: &Arc<Keyset>) {
         self.keysets.rcu(|keysets| {
             let mut keysets = BTreeMap::clone(keysets);
-            keysets.insert(keyset.subscribe_key.to_string(), Arc::clone(&keyset));
+            keysets.insert(keyset.subscribe_key.to_string(), Arc::clone(keyset));
             keysets
         });
     }
@@ -383,12 +383,12 @@ fn parse_cursor(cursor: &str) -> Option<(bool, Vec<u8>)> {
     if !digits.is_ascii() {
         return None;
     }
-    let pairs = digits.as_bytes().chunks(2);
-    let bytes = pairs.map(|pair| secret::from_hex::<1>(core::str::from_utf8(pair).ok()?));
-    bytes
-        .map(|byte| byte.map(|byte| byte[0]))
-        .collect::<Option<_>>()
-        .map(|bytes| (tokens, bytes))
+    let mut bytes = Vec::with_capacity(digits.len() / 2);
+    for pair in digits.as_bytes().chunks(2) {
+        let byte = secret::from_hex::<1>(core::str::from_utf8(pair).ok()?)?;
+        bytes.extend_from_slice(&*byte);
+    }
+    Some((tokens, bytes))
 }
 
 fn wait<T: Send + 'static>(submit: impl FnOnce(Done<T>)) -> Result<T, StoreError> {

@@ -429,7 +429,7 @@ impl Worker {
                     .scope(kind, &scope)
                     .add_rule(uuid.as_deref(), until);
             }
-            Effect::Keyset(keyset) => memory.put_keyset(keyset),
+            Effect::Keyset(keyset) => memory.put_keyset(&keyset),
             Effect::NoKeyset(subscribe_key) => memory.remove_keyset(&subscribe_key),
             Effect::AccessKey(kind, hash) => memory.put_access_key(kind, hash),
             Effect::Forget(forgotten) => {
