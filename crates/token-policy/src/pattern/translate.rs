@@ -1,4 +1,4 @@
-//! From the syntax tree to RE2's meaning, by allow-list (docs/format.md).
+//! From the syntax tree to RE2's meaning, by allow-list.
 //!
 //! The parser is regex-syntax's, whose language is close to RE2's and not
 //! equal. Every node that is met here is either given exactly the meaning that

@@ -8,6 +8,7 @@ use token_core::{Permissions, ResourceKind};
 use token_policy::{Pattern, PatternSet};
 
 use crate::pattern_grammar::{self as grammar, CONSTRUCTS, Generated};
+use crate::pattern_names as names;
 use crate::pattern_oracle::ask;
 use crate::pattern_random::Random;
 
@@ -80,7 +81,7 @@ fn patterns_mean_what_re2_says() {
 #[test]
 fn mangled_patterns_are_refused_or_mean_what_re2_says() {
     let cases = cases(count(), |generated, random| {
-        grammar::mangled(&generated.source, random)
+        names::mangled(&generated.source, random)
     });
     let Some(tally) = compare(&cases) else { return };
     check(&tally);
@@ -235,8 +236,8 @@ fn cases(count: usize, spell: impl Fn(&Generated, &mut Random) -> String) -> Vec
             let mut names = Vec::with_capacity(NAMES_PER_PATTERN);
             while names.len() < NAMES_PER_PATTERN {
                 let mut name = String::new();
-                grammar::sample(&generated.node, &mut random, &mut name);
-                names.push(grammar::neighbour(&name, &mut random));
+                names::sample(&generated.node, &mut random, &mut name);
+                names.push(names::neighbour(&name, &mut random));
                 names.push(name);
             }
             case(source, names, generated.constructs)
