@@ -19,7 +19,10 @@ pub(crate) struct Repository {
 
 impl Repository {
     pub(crate) fn open() -> Result<Self> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+        // Cargo says it at run time too, and two checkouts may share a build.
+        let package = std::env::var_os("CARGO_MANIFEST_DIR")
+            .unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+        let root = Path::new(&package)
             .parent()
             .context("xtask lies in the repository")?
             .to_owned();
