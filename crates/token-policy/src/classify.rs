@@ -97,7 +97,7 @@ pub fn classify<'a>(
     let mut targets = path.targets;
     let operation = match row.action {
         Action::Is(operation) => operation,
-        Action::PublishOrFire if query.is_fire() => Operation::Fire,
+        Action::PublishOrFire if query.is_fire()? => Operation::Fire,
         Action::PublishOrFire => Operation::Publish,
         Action::GroupChannels => group_channels(&query)?,
         Action::PushChannels => push_channels(&query, &mut targets)?,

@@ -144,7 +144,7 @@ fn check_listing<'r, T: VerifiedClaims>(
         ListMode::Off => Response::deny(Reason::SecretKeyRequired),
         ListMode::Open => Response::allow(),
         ListMode::Granted if token.category(category) => Response::allow(),
-        ListMode::Granted => Response::missing(vec![Missing {
+        ListMode::Granted => Response::lacking(vec![Missing {
             wanted: Wanted::Category(category),
             permissions: Category::PERMISSIONS,
         }]),
@@ -196,7 +196,7 @@ fn check_each<'r, T: VerifiedClaims>(token: &T, request: &Request<'r>) -> Respon
     if missing.is_empty() {
         Response::allow()
     } else {
-        Response::missing(missing)
+        Response::lacking(missing)
     }
 }
 
@@ -215,7 +215,7 @@ fn check_collection<'r, T: VerifiedClaims>(
     if permissions.is_empty() {
         return Response::allow();
     }
-    Response::missing(vec![Missing {
+    Response::lacking(vec![Missing {
         wanted: Wanted::Collection(kind),
         permissions,
     }])

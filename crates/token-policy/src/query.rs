@@ -56,8 +56,10 @@ impl<'a> Query<'a> {
     }
 
     /// Whether the query makes a publish a fire (contract 5).
-    pub(crate) fn is_fire(&self) -> bool {
-        self.store == Some("0") && matches!(self.norep, Some("true" | "1"))
+    pub(crate) fn is_fire(&self) -> Result<bool, ClassifyError> {
+        let store = self.store.map(|raw| decode(raw, "`store`")).transpose()?;
+        let norep = self.norep.map(|raw| decode(raw, "`norep`")).transpose()?;
+        Ok(store.as_deref() == Some("0") && matches!(norep.as_deref(), Some("true" | "1")))
     }
 
     /// Refuses the lists that an operation does not take.

@@ -259,7 +259,7 @@ impl<'a> Response<'a> {
         }
     }
 
-    pub(crate) const fn missing(missing: Vec<Missing<'a>>) -> Self {
+    pub(crate) const fn lacking(missing: Vec<Missing<'a>>) -> Self {
         Self {
             decision: Decision::Deny,
             reason: Reason::PermissionMissing,

@@ -248,6 +248,24 @@ fn target(text: &str) -> Target<'_> {
     Target::new(token_core::ResourceKind::from_name(kind).unwrap(), name)
 }
 
+/// Every request line of the cases, with its body after a line feed.
+pub(crate) fn lines() -> Vec<String> {
+    let with_body = |line: &str, body: &Option<String>| match body {
+        Some(body) => format!("{line}\n{body}"),
+        None => line.to_owned(),
+    };
+    let operations: Operations = read("operations.toml");
+    let mut lines: Vec<_> = operations
+        .operation
+        .iter()
+        .flat_map(|case| case.requests.iter().map(|line| with_body(line, &case.body)))
+        .collect();
+    let names: Cases = read("names.toml");
+    let names = names.case.iter();
+    lines.extend(names.filter_map(|case| Some(with_body(case.request.as_ref()?, &case.body))));
+    lines
+}
+
 fn run(file: &str) {
     let file: Cases = read(file);
     for case in &file.case {

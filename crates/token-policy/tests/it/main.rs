@@ -20,5 +20,6 @@ mod pattern_random;
 mod pattern_re2;
 mod pattern_set;
 mod random;
+mod regressions;
 mod remedy;
 mod token;

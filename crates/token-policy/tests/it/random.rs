@@ -13,7 +13,7 @@ use crate::remedy;
 use crate::token::{DenyList, ISSUED_AT, SUBSCRIBE_KEY, TestToken};
 
 /// The generator `SplitMix64`: small, and the same numbers everywhere.
-struct Random(u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
     fn next(&mut self) -> u64 {
@@ -24,7 +24,7 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    fn below(&mut self, bound: usize) -> usize {
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
         usize::try_from(self.next() % u64::try_from(bound).unwrap()).unwrap()
     }
 
