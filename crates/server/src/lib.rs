@@ -1,10 +1,30 @@
 //! The Usher server: the Access Manager dialect on the public listener,
 //! checks and administration on the internal one.
 
+mod access_manager;
+mod cache;
+mod clock;
+mod config;
 mod conn;
+mod error;
+mod fields;
+mod grant_body;
+mod internal;
+mod issue;
+mod keyset;
 mod query;
+mod server;
+mod service;
 mod signature;
 
+pub use bytes::Bytes;
+pub use clock::SystemClock;
+pub use config::{Config, ConfigError, DeclaredKeyset};
 pub use conn::{ConnectionLimits, Handler, Listener, Refusal};
+pub use http;
+pub use internal::Caller;
+pub use ipnet::IpNet;
 pub use query::{Query, QueryError};
+pub use server::{FirstKeyset, FirstStart, Server, StartError};
+pub use service::Service;
 pub use signature::{Accept, SignatureMismatch, SignedRequest, SigningKeys};

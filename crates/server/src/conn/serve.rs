@@ -1,12 +1,13 @@
 //! One connection, from its first byte to its last.
 
 use core::convert::Infallible;
-use core::future::{Future as _, poll_fn};
+use core::future::poll_fn;
 use core::net::SocketAddr;
+use core::panic::AssertUnwindSafe;
+use core::pin::pin;
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::task::Poll;
 use std::panic::catch_unwind;
-use std::pin::pin;
 use std::sync::Arc;
 
 use bytes::Bytes;

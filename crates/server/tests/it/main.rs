@@ -4,8 +4,12 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
     reason = "a test may panic"
 )]
 
+mod dialect;
+mod harness;
 mod listener;
 mod signatures;

@@ -1,0 +1,170 @@
+//! The Access Manager dialect: `/v3/pam` (contract 1 to 3, 9, 10).
+
+mod envelope;
+mod fault;
+mod grant;
+mod revoke;
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
+use token_core::limits::REQUEST_SKEW_SECONDS_MAX;
+use token_core::{UnixSeconds, check_request_uuid};
+
+use crate::conn::Refusal;
+use crate::keyset::Prepared;
+use crate::query::Query;
+use crate::service::Service;
+use crate::signature::{Accept, SignedRequest};
+use envelope::{Source, failure, flat};
+use fault::Fault;
+
+/// Headers by which some servers let the method be replaced.
+const METHOD_OVERRIDES: [&str; 3] = [
+    "x-http-method-override",
+    "x-http-method",
+    "x-method-override",
+];
+
+/// Answers a request on the public listener that is for this dialect, or for
+/// nothing.
+pub(crate) async fn respond(service: &Service, request: Request<Bytes>) -> Response<Bytes> {
+    let route = request.uri().path().strip_prefix("/v3/pam/");
+    let Some(route) = route.filter(|_| service.has_keysets()) else {
+        return flat(StatusCode::NOT_FOUND, "Not Found");
+    };
+    let (method, target) = match *route.split('/').collect::<Vec<_>>() {
+        [subscribe_key, "grant"] => (Method::POST, Target::grant(subscribe_key)),
+        [subscribe_key, "grant", token] => (Method::DELETE, Target::revoke(subscribe_key, token)),
+        _ => return flat(StatusCode::NOT_FOUND, "Not Found"),
+    };
+    if request.method() != method {
+        return not_allowed(&method);
+    }
+    let overridden = METHOD_OVERRIDES.map(HeaderName::from_static);
+    if overridden
+        .iter()
+        .any(|name| request.headers().contains_key(name))
+    {
+        return flat(StatusCode::BAD_REQUEST, "Method override is not supported");
+    }
+    match target.token {
+        None => match grant::grant(service, &target, &request).await {
+            Ok(token) => envelope::success(Source::Grant, Some(&token)),
+            Err(fault) => failure(Source::Grant, &fault),
+        },
+        Some(token) => match revoke::revoke(service, &target, token, &request).await {
+            Ok(()) => envelope::success(Source::Revoke, None),
+            Err(fault) => failure(Source::Revoke, &fault),
+        },
+    }
+}
+
+/// What the listener refuses before it is routed.
+pub(crate) fn refused(refusal: Refusal) -> Response<Bytes> {
+    match refusal {
+        Refusal::BodyTooLarge => envelope::too_large(),
+        Refusal::BodyTimeout => flat(StatusCode::REQUEST_TIMEOUT, "Request Timeout"),
+        Refusal::BodyBroken => flat(StatusCode::BAD_REQUEST, "Could Not Parse Request"),
+        Refusal::TargetTooLong => flat(StatusCode::URI_TOO_LONG, "Request URI Too Long"),
+        Refusal::HeadTooLarge => flat(
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            "Request Header Fields Too Large",
+        ),
+        Refusal::Panicked => flat(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error"),
+    }
+}
+
+fn not_allowed(method: &Method) -> Response<Bytes> {
+    let mut response = flat(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed");
+    if let Ok(allow) = HeaderValue::from_str(method.as_str()) {
+        response.headers_mut().insert(header::ALLOW, allow);
+    }
+    response
+}
+
+/// What a path names, as sent.
+struct Target<'a> {
+    subscribe_key: &'a str,
+    token: Option<&'a str>,
+}
+
+impl<'a> Target<'a> {
+    const fn grant(subscribe_key: &'a str) -> Self {
+        Self {
+            subscribe_key,
+            token: None,
+        }
+    }
+
+    const fn revoke(subscribe_key: &'a str, token: &'a str) -> Self {
+        Self {
+            subscribe_key,
+            token: Some(token),
+        }
+    }
+}
+
+/// A request whose form, timestamp and signature are good.
+struct Authenticated {
+    keyset: std::sync::Arc<Prepared>,
+    timestamp: UnixSeconds,
+}
+
+/// Form and timestamp, then the signature, then what depends on the keyset:
+/// until the signature matched, nothing tells whether the keyset exists.
+fn authenticate(
+    service: &Service,
+    target: &Target<'_>,
+    request: &Request<Bytes>,
+    body: &[u8],
+) -> Result<Authenticated, Fault> {
+    let query = Query::parse(request.uri().query().unwrap_or("")).map_err(Fault::Query)?;
+    let signature = query
+        .get("signature")
+        .ok_or(Fault::MissingParameter("signature"))?;
+    let timestamp = query
+        .get("timestamp")
+        .ok_or(Fault::MissingParameter("timestamp"))
+        .and_then(read_timestamp)?;
+    let now = service.now();
+    let skew = now
+        .seconds_since(timestamp)
+        .max(timestamp.seconds_since(now));
+    if skew > REQUEST_SKEW_SECONDS_MAX {
+        return Err(Fault::TimestampSkew);
+    }
+    if let Some(uuid) = query.get("uuid").filter(|uuid| !uuid.is_empty()) {
+        let uuid = core::str::from_utf8(uuid).map_err(|_| Fault::UuidNotUtf8)?;
+        check_request_uuid(uuid).map_err(Fault::Uuid)?;
+    }
+    let signed = SignedRequest {
+        method: request.method().as_str(),
+        path: request.uri().path(),
+        query: &query,
+        body,
+    };
+    let keyset = service.keyset(target.subscribe_key);
+    let keys = keyset
+        .as_ref()
+        .map_or_else(|| service.nobody(), |keyset| keyset.signing_keys());
+    let matched = signed.verify(signature, &keys, Accept::Strict);
+    let (Ok(()), Some(keyset)) = (matched, keyset) else {
+        return Err(Fault::Signature);
+    };
+    if !keyset.settings().access_manager {
+        return Err(Fault::AccessManagerOff);
+    }
+    Ok(Authenticated { keyset, timestamp })
+}
+
+/// Digits and nothing else, so that one timestamp has one form.
+fn read_timestamp(value: &[u8]) -> Result<UnixSeconds, Fault> {
+    let digits = core::str::from_utf8(value)
+        .ok()
+        .filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))
+        .ok_or(Fault::TimestampNotSeconds)?;
+    digits
+        .parse()
+        .map(UnixSeconds)
+        .map_err(|_| Fault::TimestampNotSeconds)
+}

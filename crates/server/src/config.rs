@@ -1,0 +1,92 @@
+//! `usher.toml` and the `USHER_*` variables.
+
+mod read;
+
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::fmt;
+use std::path::PathBuf;
+
+use ipnet::IpNet;
+
+use crate::conn::ConnectionLimits;
+
+pub use read::ConfigError;
+
+/// Everything that a server is told at its start.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Config {
+    /// Where the store is. Default `usher-data`.
+    pub data_dir: PathBuf,
+    /// Where the dialects are served. Default 127.0.0.1:8080; port 0 takes a
+    /// free one.
+    pub listen: SocketAddr,
+    /// Where checks and administration are served. Default 127.0.0.1:8081.
+    pub internal_listen: SocketAddr,
+    /// Whether `internal_listen` may be an address that other machines reach.
+    pub internal_allow_remote: bool,
+    /// Names that `Host` may have on the internal listener, beside IP
+    /// addresses and `localhost`.
+    pub internal_hosts: Vec<String>,
+    /// Peers that may ask for checks without a key. Default: this machine.
+    pub trusted_peers: Vec<IpNet>,
+    /// The limits of both listeners.
+    pub limits: ConnectionLimits,
+    /// Keysets that must exist.
+    pub keysets: Vec<DeclaredKeyset>,
+}
+
+/// A keyset in the configuration. Its signing keys never are: they live in the
+/// store only.
+#[derive(Clone, PartialEq)]
+#[non_exhaustive]
+pub struct DeclaredKeyset {
+    /// What people call it.
+    pub name: String,
+    /// The subscribe key.
+    pub subscribe_key: String,
+    /// The publish key.
+    pub publish_key: String,
+    /// The secret key, read from the file or variable that the configuration
+    /// names.
+    pub secret_key: String,
+    /// Settings by name, as text.
+    pub settings: Vec<(String, String)>,
+}
+
+impl fmt::Debug for DeclaredKeyset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DeclaredKeyset")
+            .field("name", &self.name)
+            .field("subscribe_key", &self.subscribe_key)
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        let loopback = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
+        Self {
+            data_dir: PathBuf::from("usher-data"),
+            listen: loopback(8080),
+            internal_listen: loopback(8081),
+            internal_allow_remote: false,
+            internal_hosts: Vec::new(),
+            trusted_peers: loopback_peers(),
+            limits: ConnectionLimits::default(),
+            keysets: Vec::new(),
+        }
+    }
+}
+
+/// This machine: 127.0.0.0/8 and `::1`.
+fn loopback_peers() -> Vec<IpNet> {
+    [
+        IpNet::new(IpAddr::V4(Ipv4Addr::new(127, 0, 0, 0)), 8),
+        IpNet::new(IpAddr::V6(Ipv6Addr::LOCALHOST), 128),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}

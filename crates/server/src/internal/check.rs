@@ -1,0 +1,312 @@
+//! `POST /v1/check` and `/v1/check/batch`: may this token do that?
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use http::{Response, StatusCode};
+use serde::Serialize;
+use token_core::limits::CHECKS_PER_BATCH_MAX;
+use token_core::{ResourceKind, VerifiedClaims as _};
+use token_policy::{
+    Decision, Match, Missing, NearMiss, Operation, Reason, Remedy, Request, Target, Targets,
+    authorize, authorize_anonymous, classify, explain,
+};
+
+use crate::error::{ApiError, ErrorCode, json_text, text};
+use crate::fields::Fields;
+use crate::service::{Service, deny_list};
+
+/// What a decision answers. Absent parts are left out.
+#[derive(Serialize)]
+struct Answer<'a> {
+    decision: &'static str,
+    reason: Explained<'a>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    missing: &'a [Missing<'a>],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    matched: &'a [Match<'a>],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    nearest: &'a [NearMiss<'a>],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remedy: Option<Advice<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    operation: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct Explained<'a> {
+    code: &'a str,
+    message: Cow<'a, str>,
+}
+
+#[derive(Serialize)]
+struct Advice<'a> {
+    grant: &'a Remedy,
+}
+
+/// One question, its values not yet looked at.
+struct Question {
+    subscribe_key: Option<String>,
+    token: Option<String>,
+    uuid: Option<String>,
+    asked: Asked,
+}
+
+enum Asked {
+    Operation {
+        operation: Operation,
+        names: Vec<(ResourceKind, Vec<String>)>,
+    },
+    Line {
+        method: String,
+        path: String,
+        body: Option<String>,
+    },
+}
+
+/// The lists of names, by field.
+const LISTS: [(&str, ResourceKind); 7] = [
+    ("channels", ResourceKind::Channel),
+    ("groups", ResourceKind::Group),
+    ("uuids", ResourceKind::Uuid),
+    ("users", ResourceKind::User),
+    ("entities", ResourceKind::Entity),
+    ("relationships", ResourceKind::Relationship),
+    ("memberships", ResourceKind::Membership),
+];
+
+/// One check.
+pub(super) fn one(service: &Service, body: &[u8]) -> Result<Response<Bytes>, ApiError> {
+    let answer = decide(service, Fields::parse(body)?)?;
+    Ok(json_text(StatusCode::OK, answer))
+}
+
+/// Many checks; each stands alone.
+pub(super) fn batch(service: &Service, body: &[u8]) -> Result<Response<Bytes>, ApiError> {
+    let mut fields = Fields::parse(body)?;
+    let checks = fields.items("checks", CHECKS_PER_BATCH_MAX)?;
+    fields.finish()?;
+    let results: Vec<String> = checks
+        .into_iter()
+        .map(|check| check.and_then(|check| decide(service, check)))
+        .map(|answer| answer.unwrap_or_else(|error| text(&error)))
+        .collect();
+    let body = format!("{{\"results\":[{}]}}", results.join(","));
+    Ok(json_text(StatusCode::OK, body))
+}
+
+impl Question {
+    fn read(mut fields: Fields) -> Result<Self, ApiError> {
+        let subscribe_key = fields.text("subscribe_key")?;
+        let token = fields.text("token")?;
+        let uuid = fields.text("uuid")?;
+        let asked = if fields.has("operation") {
+            let name = fields.required_text("operation")?;
+            let operation = Operation::from_name(&name).ok_or_else(|| {
+                ErrorCode::InvalidRequest
+                    .because("there is no operation with this name")
+                    .at("operation")
+            })?;
+            if subscribe_key.is_none() {
+                return Err(fields.missing("subscribe_key"));
+            }
+            let mut names = Vec::new();
+            for (field, kind) in LISTS {
+                if fields.has(field) {
+                    names.push((kind, fields.texts(field)?));
+                }
+            }
+            Asked::Operation { operation, names }
+        } else if fields.has("method") || fields.has("path") {
+            Asked::Line {
+                method: fields.required_text("method")?,
+                path: fields.required_text("path")?,
+                body: fields.text("body")?,
+            }
+        } else {
+            return Err(fields.missing("operation"));
+        };
+        fields.finish()?;
+        Ok(Self {
+            subscribe_key,
+            token,
+            uuid,
+            asked,
+        })
+    }
+}
+
+fn decide(service: &Service, fields: Fields) -> Result<String, ApiError> {
+    let question = Question::read(fields)?;
+    Ok(match &question.asked {
+        Asked::Operation { operation, names } => {
+            by_operation(service, &question, *operation, names)
+        }
+        Asked::Line { method, path, body } => {
+            by_line(service, &question, method, path, body.as_deref())
+        }
+    })
+}
+
+fn by_operation(
+    service: &Service,
+    question: &Question,
+    operation: Operation,
+    names: &[(ResourceKind, Vec<String>)],
+) -> String {
+    let targets: Vec<Target<'_>> = names
+        .iter()
+        .flat_map(|(kind, names)| names.iter().map(|name| Target::new(*kind, name.as_str())))
+        .collect();
+    let targets = match Targets::new(&targets) {
+        // A request for a collection names it by the one list that is there.
+        Ok(targets) => match names {
+            [(kind, _)] => targets.in_collection(*kind),
+            _ => targets,
+        },
+        Err(error) => return denied(Reason::InvalidRequest, Some(error.to_string())),
+    };
+    let subject = Subject {
+        subscribe_key: question.subscribe_key.as_deref(),
+        token: question.token.as_deref(),
+        uuid: question.uuid.as_deref(),
+    };
+    answer(service, subject, operation, targets)
+}
+
+/// A value that stands beside the path and in it.
+struct Twice;
+
+/// The one value of two places, if they do not contradict each other.
+fn agreed<'a>(beside: Option<&'a str>, within: Option<&'a str>) -> Result<Option<&'a str>, Twice> {
+    match (beside, within) {
+        (Some(a), Some(b)) if a != b => Err(Twice),
+        (a, b) => Ok(a.or(b)),
+    }
+}
+
+fn by_line(
+    service: &Service,
+    question: &Question,
+    method: &str,
+    path: &str,
+    body: Option<&str>,
+) -> String {
+    let classified = match classify(method, path, body.map(str::as_bytes)) {
+        Ok(classified) => classified,
+        Err(error) => return denied(error.reason(), Some(error.to_string())),
+    };
+    let in_line = classified.token.as_ref().map(token_policy::Token::as_str);
+    let subject = agreed(question.subscribe_key.as_deref(), classified.subscribe_key).and_then(
+        |subscribe_key| {
+            Ok(Subject {
+                subscribe_key,
+                token: agreed(question.token.as_deref(), in_line)?,
+                uuid: agreed(question.uuid.as_deref(), classified.uuid.as_deref())?,
+            })
+        },
+    );
+    let Ok(subject) = subject else {
+        return denied(Reason::AmbiguousRequest, None);
+    };
+    let keyset = subject.subscribe_key.and_then(|key| service.keyset(key));
+    if let (Some(keyset), Some(publish_key)) = (&keyset, classified.publish_key)
+        && keyset.publish_key() != publish_key
+    {
+        let message = "the publish key of the path belongs to another keyset";
+        return denied(Reason::WrongKeyset, Some(message.to_owned()));
+    }
+    answer(service, subject, classified.operation, classified.targets())
+}
+
+/// Who asks, for which keyset.
+#[derive(Clone, Copy)]
+struct Subject<'a> {
+    subscribe_key: Option<&'a str>,
+    token: Option<&'a str>,
+    uuid: Option<&'a str>,
+}
+
+fn answer(
+    service: &Service,
+    subject: Subject<'_>,
+    operation: Operation,
+    targets: Targets<'_>,
+) -> String {
+    let keyset = subject.subscribe_key.and_then(|key| service.keyset(key));
+    let Some(keyset) = keyset else {
+        if subject.subscribe_key.is_some() || subject.token.is_some() {
+            return unknown_keyset();
+        }
+        let nobody = token_policy::Keyset::new("");
+        let request = Request::new(nobody, operation, targets);
+        return plain(&authorize_anonymous(&request), operation);
+    };
+    let request = Request::new(keyset.view(), operation, targets).by(subject.uuid);
+    let Some(presented) = subject.token else {
+        return plain(&authorize_anonymous(&request), operation);
+    };
+    let Ok(token) = service.verify(presented, &keyset) else {
+        return denied(Reason::InvalidToken, None);
+    };
+    let response = authorize(&*token, &request, service.now(), &deny_list(service));
+    let explanation = explain(&*token, &request, &response);
+    text(&Answer {
+        decision: response.decision.name(),
+        reason: Explained {
+            code: response.reason.code(),
+            message: Cow::Owned(response.reason.to_string()),
+        },
+        missing: &explanation.missing,
+        matched: &explanation.matched,
+        nearest: &explanation.nearest,
+        remedy: explanation.remedy.as_ref().map(|grant| Advice { grant }),
+        operation: Some(operation.name()),
+        token_id: Some(token.id().to_string()),
+        expires_at: Some(token.expires_at().0),
+    })
+}
+
+fn plain(response: &token_policy::Response<'_>, operation: Operation) -> String {
+    let message = response.reason.to_string();
+    simple(
+        response.decision,
+        response.reason.code(),
+        Cow::Owned(message),
+        Some(operation),
+    )
+}
+
+/// A denial from before there is a token to decide on.
+fn denied(reason: Reason, message: Option<String>) -> String {
+    let message = message.unwrap_or_else(|| reason.to_string());
+    simple(Decision::Deny, reason.code(), Cow::Owned(message), None)
+}
+
+fn unknown_keyset() -> String {
+    let message = Cow::Borrowed("no keyset has this subscribe key");
+    simple(Decision::Deny, "unknown_keyset", message, None)
+}
+
+fn simple(
+    decision: Decision,
+    code: &str,
+    message: Cow<'_, str>,
+    operation: Option<Operation>,
+) -> String {
+    text(&Answer {
+        decision: decision.name(),
+        reason: Explained { code, message },
+        missing: &[],
+        matched: &[],
+        nearest: &[],
+        remedy: None,
+        operation: operation.map(Operation::name),
+        token_id: None,
+        expires_at: None,
+    })
+}

@@ -1,0 +1,228 @@
+//! `/v1/keysets/{sub}/revocations`.
+
+use bytes::Bytes;
+use http::{Response, StatusCode};
+use serde::Serialize;
+use token_core::limits::REVOCATIONS_PER_BATCH_MAX;
+use token_core::{ResourceName, TokenId, TokenKind, UnixSeconds, VerifiedClaims as _};
+use token_store::{Listed, Outcome, Revocation};
+
+use crate::error::{ApiError, ErrorCode, json, json_text, text};
+use crate::fields::Fields;
+use crate::keyset::Prepared;
+use crate::query::Query;
+use crate::service::Service;
+
+/// What is revoked, as answers and listings show it.
+#[derive(Serialize)]
+struct Item {
+    kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    uuid: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<u64>,
+}
+
+impl Item {
+    fn token(id: TokenId, expires_at: UnixSeconds) -> Self {
+        Self {
+            kind: "token",
+            id: Some(id.to_string()),
+            uuid: None,
+            expires_at: Some(expires_at.0),
+            until: None,
+        }
+    }
+
+    fn rule(uuid: Option<String>, until: Option<UnixSeconds>) -> Self {
+        Self {
+            kind: if uuid.is_some() { "uuid" } else { "keyset" },
+            id: None,
+            uuid,
+            expires_at: None,
+            until: until.map(|until| until.0),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Answer {
+    #[serde(flatten)]
+    item: Item,
+    already_revoked: bool,
+    #[serde(skip_serializing_if = "core::ops::Not::not")]
+    expired: bool,
+    /// Whether every node knows. One node is every node.
+    propagated: bool,
+}
+
+/// One revocation, or a batch in which each stands alone.
+pub(super) async fn revoke(
+    service: &Service,
+    key: &str,
+    body: &[u8],
+) -> Result<Response<Bytes>, ApiError> {
+    let keyset = service.known_keyset(key)?;
+    let mut fields = Fields::parse(body)?;
+    if !fields.has("revocations") {
+        let revocation = read(service, &keyset, fields)?;
+        let outcomes = service.revoke(vec![revocation.clone()]).await?;
+        let outcome = outcomes.first().copied();
+        let answer = outcome.map(|outcome| answer(revocation, outcome));
+        return Ok(json(StatusCode::OK, &answer));
+    }
+    let items = fields.items("revocations", REVOCATIONS_PER_BATCH_MAX)?;
+    fields.finish()?;
+    let read: Vec<Result<Revocation, ApiError>> = items
+        .into_iter()
+        .map(|item| item.and_then(|item| read(service, &keyset, item)))
+        .collect();
+    let wanted: Vec<Revocation> = read.iter().flatten().cloned().collect();
+    let mut outcomes = service.revoke(wanted).await?.into_iter();
+    let results: Vec<String> = read
+        .into_iter()
+        .map(|item| match item {
+            Ok(revocation) => {
+                let outcome = outcomes.next();
+                text(&outcome.map(|outcome| answer(revocation, outcome)))
+            }
+            Err(error) => text(&error),
+        })
+        .collect();
+    let body = format!("{{\"results\":[{}]}}", results.join(","));
+    Ok(json_text(StatusCode::OK, body))
+}
+
+/// What one object of the body asks to revoke.
+fn read(service: &Service, keyset: &Prepared, mut fields: Fields) -> Result<Revocation, ApiError> {
+    let scope = keyset.subscribe_key().to_owned();
+    let kind = TokenKind::AccessManager;
+    let ways = ["token", "id", "uuid", "all"];
+    if ways.iter().filter(|way| fields.has(way)).count() != 1 {
+        return Err(ErrorCode::InvalidRequest
+            .because("give exactly one of `token`, `id`, `uuid` and `all`"));
+    }
+    let revocation = if let Some(text) = fields.text("token")? {
+        let token = service.verify(&text, keyset).map_err(|error| {
+            ErrorCode::InvalidToken
+                .because(error.to_string())
+                .at("token")
+        })?;
+        Revocation::Token {
+            kind,
+            scope,
+            id: token.id(),
+            issued_at: Some(token.issued_at()),
+            expires_at: token.expires_at(),
+        }
+    } else if let Some(id) = fields.text("id")? {
+        let id = id
+            .parse()
+            .map_err(|_| invalid("a token id is 32 hexadecimal digits", "id"))?;
+        let longest = u64::from(keyset.settings().max_ttl).saturating_mul(60);
+        let default = service.now().saturating_add(longest);
+        Revocation::Token {
+            kind,
+            scope,
+            id,
+            issued_at: None,
+            expires_at: fields.seconds("expires_at")?.unwrap_or(default),
+        }
+    } else if let Some(uuid) = fields.text("uuid")? {
+        ResourceName::check(&uuid).map_err(|cause| invalid(&cause.to_string(), "uuid"))?;
+        let until = until(service, &mut fields)?;
+        Revocation::Uuid {
+            kind,
+            scope,
+            uuid,
+            until,
+        }
+    } else {
+        if !fields.flag("all")? {
+            return Err(invalid("`all` must be true", "all"));
+        }
+        let until = until(service, &mut fields)?;
+        Revocation::Keyset { kind, scope, until }
+    };
+    fields.finish()?;
+    Ok(revocation)
+}
+
+fn invalid(message: &str, at: &str) -> ApiError {
+    ErrorCode::InvalidRequest.because(message).at(at)
+}
+
+/// An earlier instant than now; a later one would deny tokens not yet made.
+fn until(service: &Service, fields: &mut Fields) -> Result<Option<UnixSeconds>, ApiError> {
+    let until = fields.seconds("until")?;
+    if until.is_some_and(|until| until > service.now()) {
+        return Err(invalid("`until` must not be in the future", "until"));
+    }
+    Ok(until)
+}
+
+fn answer(revocation: Revocation, outcome: Outcome) -> Answer {
+    let (already_revoked, expired, held) = match outcome {
+        Outcome::Revoked { until } => (false, false, until),
+        Outcome::Already { until } => (true, false, until),
+        Outcome::Expired => (false, true, None),
+    };
+    let item = match revocation {
+        Revocation::Token { id, expires_at, .. } => Item::token(id, expires_at),
+        Revocation::Uuid { uuid, .. } => Item::rule(Some(uuid), held),
+        Revocation::Keyset { .. } => Item::rule(None, held),
+    };
+    Answer {
+        item,
+        already_revoked,
+        expired,
+        propagated: true,
+    }
+}
+
+/// Most revocations on a page, and how many there are when nothing is said.
+const PAGE_MAX: usize = 1_000;
+const PAGE: usize = 100;
+
+pub(super) fn list(
+    service: &Service,
+    key: &str,
+    query: Option<&str>,
+) -> Result<Response<Bytes>, ApiError> {
+    #[derive(Serialize)]
+    struct List {
+        revocations: Vec<Item>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        next: Option<String>,
+    }
+    service.known_keyset(key)?;
+    let query = Query::parse(query.unwrap_or(""))
+        .map_err(|error| ErrorCode::InvalidRequest.because(error.to_string()))?;
+    let value = |name| {
+        let value = query.get(name).map(core::str::from_utf8).transpose();
+        value.map_err(|_| invalid("the parameter must be UTF-8", name))
+    };
+    let limit = match value("limit")? {
+        None => PAGE,
+        Some(text) => text
+            .parse()
+            .ok()
+            .filter(|limit| (1..=PAGE_MAX).contains(limit))
+            .ok_or_else(|| invalid("`limit` must be 1 to 1000", "limit"))?,
+    };
+    let listing = service.list_revocations(key, value("after")?, limit)?;
+    let revocations = listing.items.into_iter().map(|listed| match listed {
+        Listed::Token { id, expires_at } => Item::token(id, expires_at),
+        Listed::Uuid { uuid, until } => Item::rule(Some(uuid), Some(until)),
+        Listed::Keyset { until } => Item::rule(None, Some(until)),
+    });
+    let list = List {
+        revocations: revocations.collect(),
+        next: listing.next,
+    };
+    Ok(json(StatusCode::OK, &list))
+}

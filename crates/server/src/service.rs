@@ -1,0 +1,227 @@
+//! Everything that a request needs, in one value; no sockets.
+
+mod access;
+mod writes;
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use http::{Request, Response};
+use token_codec::{VerifiedToken, VerifyError};
+use token_core::{UnixSeconds, VerifiedClaims};
+use token_policy::{Revocations, RevokedBy, Standing};
+use token_store::{Clock, Keyset, OpenOptions, Store};
+
+use crate::cache::{CACHE_BYTES, VerifiedTokens};
+use crate::error::{ApiError, ErrorCode};
+use crate::internal::{self, Caller};
+use crate::keyset::Prepared;
+use crate::signature::SigningKeys;
+use crate::{access_manager, server::StartError};
+
+pub(crate) use access::Access;
+pub(crate) use writes::store_error;
+
+/// The server without its sockets: it answers the requests of both listeners.
+/// Cheap to clone; the clones are one server.
+#[derive(Clone, Debug)]
+pub struct Service {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    store: Store,
+    clock: Arc<dyn Clock>,
+    access: Access,
+    tokens: VerifiedTokens,
+    prepared: ArcSwap<HashMap<String, Arc<Prepared>>>,
+    nobody: String,
+}
+
+impl Service {
+    /// A service on the data directory `data_dir`, which is made when there is
+    /// none. It makes no keyset and no key.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`] when the store does not open.
+    pub fn open(data_dir: &Path, clock: impl Clock) -> Result<Self, StartError> {
+        Self::with_access(data_dir, Arc::new(clock), Access::default())
+    }
+
+    pub(crate) fn with_access(
+        data_dir: &Path,
+        clock: Arc<dyn Clock>,
+        access: Access,
+    ) -> Result<Self, StartError> {
+        let options = OpenOptions {
+            clock: Arc::clone(&clock),
+            wrap_backend: None,
+        };
+        let store = Store::open(data_dir, options).map_err(StartError::Store)?;
+        let nobody = writes::random_text().ok_or(StartError::NoRandomness)?;
+        Ok(Self {
+            inner: Arc::new(Inner {
+                store,
+                clock,
+                access,
+                tokens: VerifiedTokens::new(CACHE_BYTES),
+                prepared: ArcSwap::default(),
+                nobody,
+            }),
+        })
+    }
+
+    /// Answers a request as the public listener does.
+    pub async fn public(&self, request: Request<Bytes>) -> Response<Bytes> {
+        if request.uri().path() == "/healthz" && request.method() == http::Method::GET {
+            return internal::status("ok");
+        }
+        access_manager::respond(self, request).await
+    }
+
+    /// Answers a request as the internal listener does.
+    pub async fn internal(&self, caller: Caller, request: Request<Bytes>) -> Response<Bytes> {
+        internal::respond(self, caller, request).await
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.inner.store
+    }
+
+    pub(crate) fn access(&self) -> &Access {
+        &self.inner.access
+    }
+
+    pub(crate) fn now(&self) -> UnixSeconds {
+        self.inner.clock.now()
+    }
+
+    pub(crate) fn has_keysets(&self) -> bool {
+        !self.inner.store.keysets().is_empty()
+    }
+
+    /// The keyset with this subscribe key.
+    pub(crate) fn keyset(&self, subscribe_key: &str) -> Option<Arc<Prepared>> {
+        let stored = self.inner.store.keyset(subscribe_key)?;
+        self.prepare(stored)
+    }
+
+    /// The keyset of an administrative route.
+    pub(crate) fn known_keyset(&self, subscribe_key: &str) -> Result<Arc<Prepared>, ApiError> {
+        self.keyset(subscribe_key).ok_or_else(|| {
+            ErrorCode::UnknownKeyset
+                .because("no keyset has this subscribe key")
+                .at("subscribe_key")
+        })
+    }
+
+    /// Every keyset.
+    pub(crate) fn keysets(&self) -> Vec<Arc<Prepared>> {
+        let stored = self.inner.store.keysets();
+        stored
+            .iter()
+            .filter_map(|keyset| self.prepare(Arc::clone(keyset)))
+            .collect()
+    }
+
+    /// The keyset with its keys derived: kept until the store has another
+    /// version of it.
+    fn prepare(&self, stored: Arc<Keyset>) -> Option<Arc<Prepared>> {
+        let known = self.inner.prepared.load();
+        let name = stored.subscribe_key.as_str();
+        if let Some(prepared) = known.get(name).filter(|known| known.is_of(&stored)) {
+            return Some(Arc::clone(prepared));
+        }
+        let name = name.to_owned();
+        let prepared = Arc::new(Prepared::new(stored)?);
+        self.inner.prepared.rcu(|known| {
+            let mut known = HashMap::clone(known);
+            known.insert(name.clone(), Arc::clone(&prepared));
+            known
+        });
+        Some(prepared)
+    }
+
+    /// The keys that an unknown keyset is checked with: random, so nothing
+    /// matches, and as much work as a known one.
+    pub(crate) fn nobody(&self) -> SigningKeys<'_> {
+        let nobody = self.inner.nobody.as_str();
+        SigningKeys {
+            subscribe_key: nobody,
+            publish_key: nobody,
+            secret_key: nobody,
+        }
+    }
+
+    /// The token that `text` is in `keyset`, whatever its standing.
+    pub(crate) fn verify(
+        &self,
+        text: &str,
+        keyset: &Prepared,
+    ) -> Result<Arc<VerifiedToken<'static>>, VerifyError> {
+        self.inner.tokens.verify(text, keyset.ring())
+    }
+
+    pub(crate) fn is_expired(&self, token: &impl VerifiedClaims) -> bool {
+        self.now() >= token.expires_at()
+    }
+
+    /// How a verified token stands with the deny list and the rules.
+    pub(crate) fn standing(&self, token: &impl VerifiedClaims) -> Standing {
+        let ancestors: Vec<_> = token.ancestors().collect();
+        let subject = token_store::Subject {
+            kind: token.kind(),
+            scope: token.scope(),
+            id: token.id(),
+            ancestors: &ancestors,
+            uuid: token.uuid(),
+            issued_at: token.issued_at(),
+            expires_at: token.expires_at(),
+        };
+        standing(self.inner.store.standing(&subject))
+    }
+}
+
+/// The store as a decision asks it.
+pub(crate) struct DenyList<'a>(&'a Store);
+
+/// The deny list of `service`.
+pub(crate) fn deny_list(service: &Service) -> DenyList<'_> {
+    DenyList(&service.inner.store)
+}
+
+impl Revocations for DenyList<'_> {
+    fn standing(&self, subject: &token_policy::Subject<'_>) -> Standing {
+        let subject = token_store::Subject {
+            kind: subject.kind,
+            scope: subject.scope,
+            id: subject.id,
+            ancestors: subject.ancestors,
+            uuid: subject.uuid,
+            issued_at: subject.issued_at,
+            expires_at: subject.expires_at,
+        };
+        standing(self.0.standing(&subject))
+    }
+}
+
+const fn standing(stored: token_store::Standing) -> Standing {
+    match stored {
+        token_store::Standing::Good => Standing::Good,
+        token_store::Standing::Expired => Standing::Expired,
+        token_store::Standing::Revoked { by, until } => {
+            let by = match by {
+                token_store::RevokedBy::Token => RevokedBy::Token,
+                token_store::RevokedBy::Ancestor => RevokedBy::Ancestor,
+                token_store::RevokedBy::Uuid => RevokedBy::Uuid,
+                token_store::RevokedBy::Keyset => RevokedBy::Keyset,
+            };
+            Standing::Revoked { by, at: until }
+        }
+    }
+}

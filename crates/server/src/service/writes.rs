@@ -1,0 +1,135 @@
+//! What changes the store: asked here, done by its writer, awaited without
+//! holding a thread.
+
+use std::sync::Arc;
+
+use token_core::{TokenKind, UnixSeconds, VerifiedClaims};
+use token_store::{
+    AccessKeyKind, Keyset, KeysetChange, Listing, Outcome, Revocation, Secret, StoreError,
+};
+use tokio::sync::oneshot;
+
+use super::Service;
+use crate::error::{ApiError, ErrorCode};
+use crate::keyset::Prepared;
+
+/// 256 random bits as text.
+pub(super) fn random_text() -> Option<String> {
+    use ring::rand::SecureRandom as _;
+    let mut bytes = [0_u8; 32];
+    ring::rand::SystemRandom::new().fill(&mut bytes).ok()?;
+    Some(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+type Answer<T> = Result<T, StoreError>;
+
+/// Submits something to the writer and awaits what came of it.
+async fn written<T>(submit: impl FnOnce(oneshot::Sender<Answer<T>>)) -> Answer<T> {
+    let (sender, receiver) = oneshot::channel();
+    submit(sender);
+    receiver.await.unwrap_or(Err(StoreError::Closed))
+}
+
+/// Hands the answer on; a caller that went away has no use for it.
+fn tell<T>(sender: oneshot::Sender<Answer<T>>) -> impl FnOnce(Answer<T>) + Send
+where
+    T: Send,
+{
+    move |answer| drop(sender.send(answer))
+}
+
+impl Service {
+    /// Revokes; durable when it returns.
+    pub(crate) async fn revoke(
+        &self,
+        revocations: Vec<Revocation>,
+    ) -> Result<Vec<Outcome>, ApiError> {
+        if revocations.is_empty() {
+            return Ok(Vec::new());
+        }
+        written(|sender| self.store().submit_revocations(revocations, tell(sender)))
+            .await
+            .map_err(|error| store_error(&error))
+    }
+
+    /// Revokes one verified token.
+    pub(crate) async fn revoke_token(&self, token: &impl VerifiedClaims) -> Result<(), ApiError> {
+        let revocation = Revocation::Token {
+            kind: token.kind(),
+            scope: token.scope().to_owned(),
+            id: token.id(),
+            issued_at: Some(token.issued_at()),
+            expires_at: token.expires_at(),
+        };
+        self.revoke(vec![revocation]).await.map(drop)
+    }
+
+    pub(crate) fn list_revocations(
+        &self,
+        subscribe_key: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Listing, ApiError> {
+        self.store()
+            .list_revocations(TokenKind::AccessManager, subscribe_key, after, limit)
+            .map_err(|error| store_error(&error))
+    }
+
+    pub(crate) fn note_issued(&self, keyset: &Prepared, issued_at: UnixSeconds) {
+        let scope = keyset.subscribe_key();
+        self.store()
+            .note_issued(TokenKind::AccessManager, scope, issued_at);
+    }
+
+    /// Changes a keyset; answers it as it is then.
+    pub(crate) async fn change_keyset(
+        &self,
+        change: KeysetChange,
+    ) -> Result<Arc<Keyset>, StoreError> {
+        written(|sender| self.store().submit_keyset_change(change, tell(sender))).await
+    }
+
+    /// Makes a key for the internal API; the old one of its kind is dead.
+    pub(crate) async fn make_access_key(&self, kind: AccessKeyKind) -> Result<Secret, StoreError> {
+        written(|sender| self.store().submit_access_key(kind, tell(sender)))
+            .await
+            .map(|made| made.key)
+    }
+
+    pub(crate) fn is_admin_key(&self, key: &str) -> bool {
+        self.store().is_access_key(AccessKeyKind::Admin, key)
+    }
+
+    pub(crate) fn is_verifier_key(&self, key: &str) -> bool {
+        self.store().is_access_key(AccessKeyKind::Verifier, key)
+    }
+}
+
+/// What the internal API says to an error of the store.
+pub(crate) fn store_error(error: &StoreError) -> ApiError {
+    let message = error.to_string();
+    match error {
+        StoreError::UnknownKeyset { .. } => ErrorCode::UnknownKeyset
+            .because(message)
+            .at("subscribe_key"),
+        StoreError::KeysetExists { .. } => {
+            ErrorCode::KeysetExists.because(message).at("subscribe_key")
+        }
+        StoreError::TooManySigningKeys { .. } => ErrorCode::TooManySigningKeys.because(message),
+        StoreError::RotationPending { .. } => ErrorCode::RotationPending.because(message),
+        StoreError::Setting(token_store::InvalidSetting::Conflict) => {
+            ErrorCode::SettingConflict.because(message).at("settings")
+        }
+        StoreError::Setting(_) => ErrorCode::InvalidSetting.because(message).at("settings"),
+        StoreError::Keyset(_) | StoreError::TooLong => ErrorCode::InvalidRequest.because(message),
+        StoreError::TooManyRevocations { .. } => {
+            ErrorCode::TooManyItems.because(message).at("revocations")
+        }
+        StoreError::Cursor => ErrorCode::InvalidRequest.because(message).at("after"),
+        StoreError::Unavailable { reason } => {
+            tracing::error!(reason, "the store does not write");
+            ErrorCode::StoreUnavailable.because("the store cannot write now; try again")
+        }
+        StoreError::Closed | _ => ErrorCode::StoreUnavailable.because(message),
+    }
+}
