@@ -1,2 +1,7 @@
-//! Placeholder.
-fn main() {}
+//! `usher`: issue, inspect, check and revoke access tokens.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    token_cli::run(std::env::args_os())
+}

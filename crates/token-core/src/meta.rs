@@ -9,7 +9,7 @@ pub type Meta = BTreeMap<String, MetaValue>;
 
 /// A value in `meta`: what JSON and the token format have in common.
 #[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
+#[expect(clippy::exhaustive_enums, reason = "JSON has no more")]
 pub enum MetaValue {
     /// `null`.
     Null,

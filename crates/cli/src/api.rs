@@ -1,0 +1,143 @@
+//! The internal API, over the network or in this process.
+
+use std::fmt;
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::args::Connection;
+
+mod local;
+mod remote;
+
+use local::Local;
+use remote::Remote;
+
+/// Where the data directory is when nothing else is said.
+pub(crate) const DATA_DIR_DEFAULT: &str = "usher-data";
+
+/// One of the two ways to the internal API.
+pub(crate) enum Api {
+    Remote(Remote),
+    Local(Local),
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    /// For programs: `not_found`, `unreachable`, ...
+    pub(crate) code: String,
+    /// For people.
+    pub(crate) message: String,
+    /// Which part of the request is meant.
+    pub(crate) at: Option<String>,
+}
+
+impl Failure {
+    pub(crate) fn new(code: &str, message: impl Into<String>) -> Self {
+        Self {
+            code: code.to_owned(),
+            message: message.into(),
+            at: None,
+        }
+    }
+
+    /// Something on this side: a file, an argument.
+    pub(crate) fn local(message: impl Into<String>) -> Self {
+        Self::new("usage", message)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        match &self.at {
+            Some(at) => write!(f, " (at `{at}`)"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What came back, whatever the status.
+struct Answer {
+    status: u16,
+    body: Vec<u8>,
+}
+
+impl Api {
+    pub(crate) fn connect(connection: &Connection) -> Result<Self, Failure> {
+        match (&connection.server, &connection.data_dir) {
+            (Some(server), None) => {
+                Remote::new(server, connection.admin_key.as_deref()).map(Self::Remote)
+            }
+            (_, Some(dir)) => Local::open(dir).map(Self::Local),
+            (None, None) => Local::open(DATA_DIR_DEFAULT.as_ref()).map(Self::Local),
+        }
+    }
+
+    pub(crate) fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
+        self.call("GET", path, None)
+    }
+
+    pub(crate) fn post<T: DeserializeOwned>(&self, path: &str, body: &Value) -> Result<T, Failure> {
+        self.call("POST", path, Some(body))
+    }
+
+    pub(crate) fn patch<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &Value,
+    ) -> Result<T, Failure> {
+        self.call("PATCH", path, Some(body))
+    }
+
+    pub(crate) fn delete<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
+        self.call("DELETE", path, None)
+    }
+
+    fn call<T: DeserializeOwned>(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<T, Failure> {
+        let body = body.map(Value::to_string).unwrap_or_default();
+        let answer = match self {
+            Self::Remote(remote) => remote.send(method, path, body)?,
+            Self::Local(local) => local.send(method, path, body)?,
+        };
+        if (200..300).contains(&answer.status) {
+            return serde_json::from_slice(&answer.body).map_err(|error| {
+                Failure::new(
+                    "unexpected_answer",
+                    format!("the server's answer cannot be read: {error}; is it an usher server of this version?"),
+                )
+            });
+        }
+        Err(refusal(&answer))
+    }
+}
+
+/// The error of the internal API, or the status where the body is not ours.
+fn refusal(answer: &Answer) -> Failure {
+    let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    let text = |pointer: &str| {
+        body.pointer(pointer)
+            .and_then(Value::as_str)
+            .map(str::to_owned)
+    };
+    match (text("/error/code"), text("/error/message")) {
+        (Some(code), Some(message)) => Failure {
+            code,
+            message,
+            at: text("/error/at"),
+        },
+        _ => Failure::new(
+            "unexpected_answer",
+            format!(
+                "the server answered with status {}; is this the internal address of usher?",
+                answer.status
+            ),
+        ),
+    }
+}

@@ -1,0 +1,337 @@
+//! The surface: verbs, arguments, options.
+
+use core::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Issue, inspect, check and revoke access tokens for realtime resources.
+#[derive(Debug, Parser)]
+#[command(name = "usher", version, max_term_width = 100)]
+#[command(
+    after_help = "Exit codes: 0 yes, 1 error or usage, 2 denied or revoked, \
+                        3 invalid token (malformed, forged, foreign, expired)."
+)]
+pub(crate) struct Cli {
+    /// Print JSON instead of text.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Run the server.
+    Serve(Serve),
+    /// Create, list, show and change keysets.
+    #[command(subcommand)]
+    Keyset(KeysetVerb),
+    /// Replace the admin key.
+    #[command(subcommand)]
+    AdminKey(AdminKeyVerb),
+    /// Issue a token.
+    Grant(Box<Grant>),
+    /// Revoke a token, a uuid's tokens, or every token of a keyset.
+    Revoke(Revoke),
+    /// Show what a token says. Needs no key and no server; proves nothing.
+    Inspect(Inspect),
+    /// Say whether a token is genuine, alive and not revoked.
+    Verify(Verify),
+    /// Say whether a token allows an operation, and why.
+    #[command(
+        after_help = "Examples:\n  usher check TOKEN publish --channel room-1\n  \
+                            usher check TOKEN GET /v2/subscribe/SUB/room-1/0"
+    )]
+    Check(Box<Check>),
+    /// Print a completion script.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// Configuration file [default: usher.toml, if there is one].
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Where keysets and the deny list are kept [default: ./usher-data].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Address of the public listener [default: 127.0.0.1:8080].
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// Address of the internal listener [default: 127.0.0.1:8081].
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) internal_listen: Option<SocketAddr>,
+    /// Print new keys even when standard output is no terminal.
+    #[arg(long)]
+    pub(crate) print_keys: bool,
+}
+
+/// How to reach the store.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Connection")]
+pub(crate) struct Connection {
+    /// Data directory of a stopped server [default: ./usher-data].
+    #[arg(long, value_name = "DIR", conflicts_with = "server")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Internal address of a running server.
+    #[arg(long, value_name = "URL", env = "USHER_SERVER")]
+    pub(crate) server: Option<String>,
+    /// Admin key of the running server; `-` or `@FILE` reads it.
+    #[arg(
+        long,
+        value_name = "KEY",
+        env = "USHER_ADMIN_KEY",
+        hide_env_values = true
+    )]
+    pub(crate) admin_key: Option<String>,
+}
+
+/// Which keyset.
+#[derive(Debug, Args)]
+pub(crate) struct Keyset {
+    /// Subscribe key or name of the keyset [default: the only one].
+    #[arg(long, value_name = "KEYSET", env = "USHER_KEYSET")]
+    pub(crate) keyset: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeysetVerb {
+    /// Create a keyset; keys that are not given are made.
+    Create {
+        /// A name for people.
+        #[arg(long)]
+        name: String,
+        /// Bring your own subscribe key.
+        #[arg(long, value_name = "KEY")]
+        subscribe_key: Option<String>,
+        /// Bring your own publish key.
+        #[arg(long, value_name = "KEY")]
+        publish_key: Option<String>,
+        /// Bring your own secret key; `-` or `@FILE` reads it.
+        #[arg(long, value_name = "KEY")]
+        secret_key: Option<String>,
+        #[command(flatten)]
+        connection: Connection,
+    },
+    /// List the keysets.
+    List {
+        #[command(flatten)]
+        connection: Connection,
+    },
+    /// Show a keyset and its settings.
+    Show {
+        /// Subscribe key or name.
+        keyset: String,
+        #[command(flatten)]
+        connection: Connection,
+    },
+    /// Change settings: `usher keyset set KEYSET max_ttl=1440 revocation=on`.
+    Set {
+        /// Subscribe key or name.
+        keyset: String,
+        /// `NAME=VALUE`; `usher keyset show` lists them.
+        #[arg(required = true, value_name = "NAME=VALUE")]
+        settings: Vec<String>,
+        #[command(flatten)]
+        connection: Connection,
+    },
+    /// Replace the signing key, after the announced time; tokens stay valid.
+    Rotate {
+        /// Subscribe key or name.
+        keyset: String,
+        /// Replace the secret key instead.
+        #[arg(long, conflicts_with = "emergency")]
+        secret: bool,
+        /// Replace the signing key now and revoke every token issued so far.
+        #[arg(long)]
+        emergency: bool,
+        #[command(flatten)]
+        connection: Connection,
+    },
+    /// Delete a keyset. Its tokens are dead for good.
+    Delete {
+        /// Subscribe key or name.
+        keyset: String,
+        #[command(flatten)]
+        connection: Connection,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AdminKeyVerb {
+    /// Make a new admin key and forget the old one.
+    Rotate {
+        #[command(flatten)]
+        connection: Connection,
+    },
+}
+
+/// One resource option of `grant`: entries as `NAME=PERMISSIONS`.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Resources, each NAME=PERMISSION[,PERMISSION...]")]
+pub(crate) struct GrantResources {
+    /// A channel: read, write, manage, delete, create, get, update, join, all.
+    #[arg(long, value_name = "ENTRY")]
+    pub(crate) channel: Vec<String>,
+    /// A channel group: read, manage.
+    #[arg(long, value_name = "ENTRY")]
+    pub(crate) group: Vec<String>,
+    /// User metadata: get, update, delete.
+    #[arg(long, value_name = "ENTRY")]
+    pub(crate) uuids: Vec<String>,
+    /// A DataSync user: create, get, update, delete.
+    #[arg(long, value_name = "ENTRY")]
+    pub(crate) user: Vec<String>,
+    /// A DataSync entity.
+    #[arg(long, value_name = "ENTRY")]
+    pub(crate) entity: Vec<String>,
+    /// A DataSync relationship.
+    #[arg(long, value_name = "ENTRY")]
+    pub(crate) relationship: Vec<String>,
+    /// A DataSync membership.
+    #[arg(long, value_name = "ENTRY")]
+    pub(crate) membership: Vec<String>,
+    /// A category to list: channels or uuids.
+    #[arg(long, value_name = "CATEGORY", value_parser = ["channels", "uuids"])]
+    pub(crate) category: Vec<String>,
+}
+
+/// The same by pattern.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Patterns (RE2, unanchored), each PATTERN=PERMISSION[,...]")]
+pub(crate) struct GrantPatterns {
+    /// Channels by pattern.
+    #[arg(long, value_name = "ENTRY")]
+    pub(crate) channel_pattern: Vec<String>,
+    /// Channel groups by pattern.
+    #[arg(long, value_name = "ENTRY")]
+    pub(crate) group_pattern: Vec<String>,
+    /// User metadata by pattern.
+    #[arg(long, value_name = "ENTRY")]
+    pub(crate) uuids_pattern: Vec<String>,
+    /// DataSync users by pattern.
+    #[arg(long, value_name = "ENTRY")]
+    pub(crate) user_pattern: Vec<String>,
+    /// DataSync entities by pattern.
+    #[arg(long, value_name = "ENTRY")]
+    pub(crate) entity_pattern: Vec<String>,
+    /// DataSync relationships by pattern.
+    #[arg(long, value_name = "ENTRY")]
+    pub(crate) relationship_pattern: Vec<String>,
+    /// DataSync memberships by pattern.
+    #[arg(long, value_name = "ENTRY")]
+    pub(crate) membership_pattern: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Grant {
+    #[command(flatten)]
+    pub(crate) keyset: Keyset,
+    /// Life in minutes.
+    #[arg(long, value_name = "MINUTES", default_value_t = 60)]
+    pub(crate) ttl: u32,
+    /// Bind the token to this uuid.
+    #[arg(long)]
+    pub(crate) uuid: Option<String>,
+    /// Metadata to carry, as a JSON object.
+    #[arg(long, value_name = "JSON")]
+    pub(crate) meta: Option<String>,
+    /// A whole grant as JSON; `-` reads standard input. Excludes the options above.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["uuid", "meta", "ttl"])]
+    pub(crate) from: Option<PathBuf>,
+    /// Print the token and nothing else.
+    #[arg(long, conflicts_with_all = ["json", "dry_run"])]
+    pub(crate) token_only: bool,
+    /// Check the grant and show its warnings; issue nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) resources: GrantResources,
+    #[command(flatten)]
+    pub(crate) patterns: GrantPatterns,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+}
+
+#[derive(Debug, Args)]
+#[group(id = "target", required = true, multiple = false, args = ["token", "id", "all_of_uuid", "all"])]
+pub(crate) struct Revoke {
+    /// The token; `-` or `@FILE` reads it.
+    pub(crate) token: Option<String>,
+    /// A token by its id.
+    #[arg(long, value_name = "ID")]
+    pub(crate) id: Option<String>,
+    /// Every token bound to this uuid and issued so far.
+    #[arg(long = "uuid", value_name = "UUID")]
+    pub(crate) all_of_uuid: Option<String>,
+    /// Every token of the keyset issued so far.
+    #[arg(long)]
+    pub(crate) all: bool,
+    #[command(flatten)]
+    pub(crate) keyset: Keyset,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Inspect {
+    /// The token; `-` or `@FILE` reads it.
+    pub(crate) token: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    /// The token; `-` or `@FILE` reads it.
+    pub(crate) token: String,
+    #[command(flatten)]
+    pub(crate) keyset: Keyset,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// The token; `-` or `@FILE` reads it.
+    pub(crate) token: String,
+    /// An operation (`publish`, `subscribe`, ...) or a method (`GET`, ...).
+    #[arg(value_name = "OPERATION|METHOD")]
+    pub(crate) operation: String,
+    /// With a method: the path and query, as on the request line.
+    #[arg(value_name = "PATH")]
+    pub(crate) path: Option<String>,
+    /// With a method: the body; `-` or `@FILE` reads it.
+    #[arg(long, requires = "path")]
+    pub(crate) body: Option<String>,
+    /// The uuid of the caller.
+    #[arg(long)]
+    pub(crate) uuid: Option<String>,
+    /// A channel that the operation touches.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) channel: Vec<String>,
+    /// A channel group.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) group: Vec<String>,
+    /// User metadata.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) uuids: Vec<String>,
+    /// A DataSync user.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) user: Vec<String>,
+    /// A DataSync entity.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) entity: Vec<String>,
+    /// A DataSync relationship.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) relationship: Vec<String>,
+    /// A DataSync membership.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) membership: Vec<String>,
+    #[command(flatten)]
+    pub(crate) keyset: Keyset,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+}

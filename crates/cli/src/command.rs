@@ -1,0 +1,68 @@
+//! One file per verb, and what they share: running, printing, failing.
+
+mod admin_key;
+mod check;
+mod completions;
+mod grant;
+mod inspect;
+mod keyset;
+mod revoke;
+mod serve;
+mod verify;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use token_server::SystemClock;
+use token_store::Clock as _;
+
+use crate::api::Failure;
+use crate::args::{Cli, Verb};
+use crate::exit::Exit;
+use crate::output::{Output, complain};
+
+/// Runs the command line `arguments` (the first is the program) and returns
+/// the exit code. Answers go to standard output, complaints to standard error.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(usage) => {
+            let exit = if usage.use_stderr() {
+                Exit::Error
+            } else {
+                Exit::Yes
+            };
+            // A closed pipe is no reason to fail twice.
+            drop(usage.print());
+            return exit.into();
+        }
+    };
+    let output = Output::new(cli.json);
+    match dispatch(cli.verb, &output) {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            complain(&output, &failure);
+            Exit::Error.into()
+        }
+    }
+}
+
+fn dispatch(verb: Verb, output: &Output) -> Result<Exit, Failure> {
+    match verb {
+        Verb::Serve(arguments) => serve::run(&arguments, output),
+        Verb::Keyset(verb) => keyset::run(&verb, output),
+        Verb::AdminKey(verb) => admin_key::run(&verb, output),
+        Verb::Grant(arguments) => grant::run(&arguments, output),
+        Verb::Revoke(arguments) => revoke::run(&arguments, output),
+        Verb::Inspect(arguments) => inspect::run(&arguments, output),
+        Verb::Verify(arguments) => verify::run(&arguments, output),
+        Verb::Check(arguments) => check::run(&arguments, output),
+        Verb::Completions { shell } => completions::run(shell, output),
+    }
+}
+
+/// Now, for what is said to people; decisions are the server's.
+fn now() -> u64 {
+    SystemClock::new().now().0
+}

@@ -1,0 +1,115 @@
+//! `usher serve`.
+
+mod welcome;
+
+use std::fs::OpenOptions;
+use std::io::{IsTerminal as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use token_server::{Config, Server};
+
+use crate::api::Failure;
+use crate::args::Serve;
+use crate::exit::Exit;
+use crate::output::Output;
+
+/// Where new keys go when nobody is looking, inside the data directory.
+const KEYS_FILE: &str = "first-keys.txt";
+
+pub(super) fn run(arguments: &Serve, output: &Output) -> Result<Exit, Failure> {
+    let config = configure(arguments)?;
+    let data_dir = config.data_dir.clone();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::local(format!("cannot start the runtime: {error}")))?;
+    runtime.block_on(async {
+        let server = Server::start(config)
+            .await
+            .map_err(|error| Failure::new("cannot_start", error.to_string()))?;
+        announce(&server, arguments, &data_dir, output)?;
+        server.run_until_signal().await.map_err(|error| {
+            Failure::new("cannot_stop", format!("cannot wait for signals: {error}"))
+        })?;
+        Ok(Exit::Yes)
+    })
+}
+
+/// The configuration: the command line over the environment over the file.
+fn configure(arguments: &Serve) -> Result<Config, Failure> {
+    let file = arguments.config.clone().or_else(|| {
+        let usual = PathBuf::from("usher.toml");
+        usual.exists().then_some(usual)
+    });
+    let environment =
+        |name: &str| std::env::var_os(name).and_then(|value| value.into_string().ok());
+    let mut config = Config::load(file.as_deref(), environment)
+        .map_err(|error| Failure::new("invalid_configuration", error.to_string()))?;
+    if let Some(dir) = &arguments.data_dir {
+        config.data_dir.clone_from(dir);
+    }
+    if let Some(address) = arguments.listen {
+        config.listen = address;
+    }
+    if let Some(address) = arguments.internal_listen {
+        config.internal_listen = address;
+    }
+    Ok(config)
+}
+
+/// Says where the server listens and, on a first start, which keys it made.
+fn announce(
+    server: &Server,
+    arguments: &Serve,
+    data_dir: &Path,
+    output: &Output,
+) -> Result<(), Failure> {
+    let addresses = format!(
+        "public http://{}\ninternal http://{}\n",
+        server.public_address(),
+        server.internal_address()
+    );
+    output.text(&addresses);
+    let Some(first) = server.first_start() else {
+        return Ok(());
+    };
+    let program = std::env::args()
+        .next()
+        .unwrap_or_else(|| "usher".to_owned());
+    let welcome = welcome::Welcome {
+        program: &program,
+        public: server.public_address(),
+        internal: server.internal_address(),
+        keys: first,
+    };
+    if arguments.print_keys || std::io::stdout().is_terminal() {
+        output.text(&welcome.render());
+    } else {
+        let path = data_dir.join(KEYS_FILE);
+        let plain = anstream::adapter::strip_str(&welcome.render()).to_string();
+        write_private(&path, &plain)?;
+        output.text(&format!("keys {}\n", path.display()));
+    }
+    Ok(())
+}
+
+/// Writes a new file that only its owner can read.
+fn write_private(path: &Path, text: &str) -> Result<(), Failure> {
+    OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)
+        .and_then(|mut file| {
+            file.write_all(text.as_bytes())
+                .and_then(|()| file.sync_all())
+        })
+        .map_err(|error| {
+            Failure::local(format!(
+                "cannot write the new keys to `{}`: {error}",
+                path.display()
+            ))
+        })
+}

@@ -1,0 +1,122 @@
+//! What a first start prints: the keys, and what to paste next.
+
+use core::net::SocketAddr;
+
+use token_server::{FirstKeyset, FirstStart};
+
+use crate::output::LABEL;
+
+pub(super) struct Welcome<'a> {
+    pub(super) program: &'a str,
+    pub(super) public: SocketAddr,
+    pub(super) internal: SocketAddr,
+    pub(super) keys: &'a FirstStart,
+}
+
+impl Welcome<'_> {
+    pub(super) fn render(&self) -> String {
+        let mut lines = vec![String::new(), heading("new keys, shown once")];
+        let FirstStart {
+            admin_key, keyset, ..
+        } = self.keys;
+        if let Some(keyset) = keyset {
+            lines.push(format!("subscribe key  {}", keyset.subscribe_key));
+            lines.push(format!("publish key    {}", keyset.publish_key));
+            lines.push(format!("secret key     {}", keyset.secret_key.expose()));
+        }
+        if let Some(key) = admin_key {
+            lines.push(format!("admin key      {}", key.expose()));
+        }
+        if let (Some(keyset), Some(admin_key)) = (keyset, admin_key) {
+            self.command_line(keyset, admin_key.expose(), &mut lines);
+            self.javascript(keyset, &mut lines);
+            self.python(keyset, &mut lines);
+        }
+        lines.push(String::new());
+        lines.join("\n")
+    }
+
+    fn command_line(&self, keyset: &FirstKeyset, admin_key: &str, lines: &mut Vec<String>) {
+        let Self {
+            program, internal, ..
+        } = self;
+        let subscribe_key = &keyset.subscribe_key;
+        lines.extend([
+            String::new(),
+            heading("paste in another terminal: grant, inspect, check, revoke, check again"),
+            format!("export USHER_SERVER=http://{internal} USHER_ADMIN_KEY={admin_key}"),
+            format!("TOKEN=$({program} grant --channel room-1=read,write --ttl 60 --token-only)"),
+            format!("{program} inspect \"$TOKEN\""),
+            format!("{program} check \"$TOKEN\" publish --channel room-1"),
+            format!("{program} check \"$TOKEN\" publish --channel room-2"),
+            format!("{program} revoke \"$TOKEN\""),
+            format!("{program} check \"$TOKEN\" publish --channel room-1"),
+            String::new(),
+            heading("the same grant with curl"),
+            format!("curl -s http://{internal}/v1/keysets/{subscribe_key}/tokens \\"),
+            format!(
+                "  -H 'Authorization: Bearer {admin_key}' -H 'Content-Type: application/json' \\"
+            ),
+            format!("  -d '{NATIVE_GRANT}'"),
+        ]);
+    }
+
+    fn javascript(&self, keyset: &FirstKeyset, lines: &mut Vec<String>) {
+        let FirstKeyset {
+            subscribe_key,
+            publish_key,
+            secret_key,
+            ..
+        } = keyset;
+        let secret_key = secret_key.expose();
+        lines.extend([
+            String::new(),
+            heading("with the JavaScript SDK: npm install pubnub; node grant.mjs"),
+            "import PubNub from 'pubnub';".to_owned(),
+            format!(
+                "const pubnub = new PubNub({{ userId: 'server', origin: '{}', ssl: false,",
+                self.public
+            ),
+            format!("  subscribeKey: '{subscribe_key}',"),
+            format!("  publishKey: '{publish_key}',"),
+            format!("  secretKey: '{secret_key}' }});"),
+            "console.log(await pubnub.grantToken({ ttl: 60,".to_owned(),
+            "  resources: { channels: { 'room-1': { read: true, write: true } } } }));".to_owned(),
+        ]);
+    }
+
+    fn python(&self, keyset: &FirstKeyset, lines: &mut Vec<String>) {
+        let FirstKeyset {
+            subscribe_key,
+            publish_key,
+            secret_key,
+            ..
+        } = keyset;
+        lines.extend([
+            String::new(),
+            heading("with the Python SDK: pip install pubnub; python grant.py"),
+            "from pubnub.models.consumer.v3.channel import Channel".to_owned(),
+            "from pubnub.pnconfiguration import PNConfiguration".to_owned(),
+            "from pubnub.pubnub import PubNub".to_owned(),
+            "config = PNConfiguration()".to_owned(),
+            format!(
+                "config.origin, config.ssl, config.user_id = '{}', False, 'server'",
+                self.public
+            ),
+            format!("config.subscribe_key = '{subscribe_key}'"),
+            format!("config.publish_key = '{publish_key}'"),
+            format!("config.secret_key = '{}'", secret_key.expose()),
+            "grant = PubNub(config).grant_token().ttl(60)".to_owned(),
+            "grant = grant.channels([Channel.id('room-1').read().write()])".to_owned(),
+            "print(grant.sync().result.get_token())".to_owned(),
+        ]);
+    }
+}
+
+/// The body of the native grant that is shown.
+const NATIVE_GRANT: &str =
+    r#"{"ttl":60,"permissions":{"resources":{"channels":{"room-1":["read","write"]}}}}"#;
+
+fn heading(text: &str) -> String {
+    format!("{LABEL}# {text}{LABEL:#}")
+}
