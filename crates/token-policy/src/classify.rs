@@ -208,7 +208,7 @@ impl<'a> Path<'a> {
                 check_segment(&value, number)
             }
             Segment::FileName => check_segment(&decode(raw, "the file name of the path")?, number),
-            Segment::Message => check_dots(&decode(raw, "the message of the path")?, number),
+            Segment::Message => check_dots(raw, number),
         }
     }
 

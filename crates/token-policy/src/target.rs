@@ -20,27 +20,39 @@ impl<'a> RawTarget<'a> {
         if !target.starts_with('/') {
             return Err(ClassifyError::NotOriginForm);
         }
-        check_bytes(target.as_bytes())?;
+        check_bytes(target)?;
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         Ok(Self { path, query })
     }
 }
 
-fn check_bytes(target: &[u8]) -> Result<(), ClassifyError> {
-    for (at, byte) in target.iter().enumerate() {
-        match byte {
-            b'%' => {
-                let digits = target.get(at.saturating_add(1)..at.saturating_add(3));
-                if !digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit)) {
-                    return Err(ClassifyError::Escape { at });
-                }
-            }
-            b';' => return Err(ClassifyError::Semicolon { at }),
-            b'#' | b'\\' | 0..=b' ' | 0x7F.. => return Err(ClassifyError::Character { at }),
-            _ => {}
+fn check_bytes(target: &str) -> Result<(), ClassifyError> {
+    // Without an early exit, so that many bytes are looked at at a time.
+    let forbidden = target
+        .bytes()
+        .fold(false, |found, byte| found | is_forbidden(byte));
+    if forbidden {
+        let at = target.bytes().position(is_forbidden).unwrap_or(0);
+        return Err(match target.as_bytes().get(at) {
+            Some(b';') => ClassifyError::Semicolon { at },
+            _ => ClassifyError::Character { at },
+        });
+    }
+    for (at, _) in target.match_indices('%') {
+        let digits = target.as_bytes().get(at.saturating_add(1)..);
+        if !digits.is_some_and(begins_with_hex_pair) {
+            return Err(ClassifyError::Escape { at });
         }
     }
     Ok(())
+}
+
+const fn is_forbidden(byte: u8) -> bool {
+    (byte <= b' ') | (byte >= 0x7F) | (byte == b';') | (byte == b'#') | (byte == b'\\')
+}
+
+const fn begins_with_hex_pair(bytes: &[u8]) -> bool {
+    matches!(bytes, [high, low, ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit())
 }
 
 /// The value of `raw`, whose escapes are whole, decoded once. A `+` stays.
@@ -80,18 +92,19 @@ pub(crate) fn check_name(name: &str, of: &'static str) -> Result<(), ClassifyErr
 /// Whether another reader could take this decoded segment for more than one,
 /// or for none.
 pub(crate) fn check_segment(decoded: &str, number: usize) -> Result<(), ClassifyError> {
-    if decoded.contains(['/', '\\']) {
+    if decoded.contains(['/', '\\']) || matches!(decoded, "." | "..") {
         return Err(ClassifyError::Segment { number });
     }
-    check_dots(decoded, number)
+    Ok(())
 }
 
-/// Whether another reader could drop this decoded segment.
-pub(crate) fn check_dots(decoded: &str, number: usize) -> Result<(), ClassifyError> {
-    match decoded {
-        "." | ".." => Err(ClassifyError::Segment { number }),
-        _ => Ok(()),
+/// Whether another reader could drop this raw segment.
+pub(crate) fn check_dots(raw: &str, number: usize) -> Result<(), ClassifyError> {
+    const DOTS: [&str; 6] = [".", "..", "%2e", "%2e%2e", ".%2e", "%2e."];
+    if DOTS.iter().any(|dots| raw.eq_ignore_ascii_case(dots)) {
+        return Err(ClassifyError::Segment { number });
     }
+    Ok(())
 }
 
 /// A key of a path, where the automaton has let only legal characters through.

@@ -8,6 +8,7 @@
     reason = "a test may panic"
 )]
 
+mod allocation;
 mod cases;
 mod classification;
 mod json;
