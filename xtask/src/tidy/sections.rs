@@ -27,8 +27,15 @@ struct Section {
 pub(super) fn check(tree: &Tree) -> Result<Vec<Finding>> {
     let tests: Vec<&str> = tests(tree).collect();
     let named = |word: &str, number: &str| {
-        let citation = format!("{word} {number}");
-        tests.iter().any(|text| cites(text, &citation))
+        // In prose, or as a field of a case.
+        let citations = [
+            format!("{word} {number}"),
+            format!("{word} = '{number}"),
+            format!("{word} = \"{number}"),
+        ];
+        tests
+            .iter()
+            .any(|text| citations.iter().any(|citation| cites(text, citation)))
     };
     let contract = tree
         .get(CONTRACT)
@@ -155,6 +162,11 @@ mod tests {
         assert_eq!(found("/// contract 2, contract 2.4.", ""), [""; 0]);
         let missing = ["no test names contract 2 (grant)"];
         assert_eq!(found("/// contract 2.4 and contract 21", ""), missing);
+    }
+
+    #[test]
+    fn a_case_may_name_its_section_in_a_field() {
+        assert_eq!(found("contract = '2'\ncontract = \"2.4\"", ""), [""; 0]);
     }
 
     #[test]
