@@ -1,1 +1,21 @@
 //! Tokens from outside: what is made, what verifies, what is shown.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a test may panic"
+)]
+
+mod cbor;
+mod claims_json;
+mod identity;
+mod inspection;
+mod keys;
+mod limits;
+mod raw;
+mod recipes;
+mod round_trip;
+mod vectors;
