@@ -53,6 +53,7 @@ enum Route<'a> {
     Revocations(&'a str),
     Rotate(&'a str),
     AdminKeyRotate,
+    VerifierKeyRotate,
     Unknown,
 }
 
@@ -74,6 +75,7 @@ impl<'a> Route<'a> {
             ["", "v1", "keysets", key, "revocations"] => Self::Revocations(key),
             ["", "v1", "keysets", key, "rotate"] => Self::Rotate(key),
             ["", "v1", "admin-key", "rotate"] => Self::AdminKeyRotate,
+            ["", "v1", "verifier-key", "rotate"] => Self::VerifierKeyRotate,
             _ => Self::Unknown,
         }
     }
@@ -88,6 +90,7 @@ impl<'a> Route<'a> {
             | Self::Revocations(_)
             | Self::Rotate(_)
             | Self::AdminKeyRotate
+            | Self::VerifierKeyRotate
             | Self::Unknown => Class::Admin,
         }
     }
@@ -100,7 +103,8 @@ impl<'a> Route<'a> {
             | Self::Verify
             | Self::Tokens(_)
             | Self::Rotate(_)
-            | Self::AdminKeyRotate => &[Method::POST],
+            | Self::AdminKeyRotate
+            | Self::VerifierKeyRotate => &[Method::POST],
             Self::Keysets | Self::Revocations(_) => &[Method::GET, Method::POST],
             Self::Keyset(_) => &[Method::GET, Method::PATCH, Method::DELETE],
             Self::Unknown => &[],
@@ -120,6 +124,7 @@ pub(crate) fn body_limit(path: &str) -> usize {
         | Route::Tokens(_)
         | Route::Rotate(_)
         | Route::AdminKeyRotate
+        | Route::VerifierKeyRotate
         | Route::Unknown => GRANT_BODY_BYTES_MAX,
     }
 }
@@ -173,6 +178,7 @@ async fn route(
         Route::Keyset(key) => keysets::change(service, key, body).await,
         Route::Rotate(key) => keysets::rotate(service, key, body).await,
         Route::AdminKeyRotate => keysets::rotate_admin_key(service).await,
+        Route::VerifierKeyRotate => keysets::rotate_verifier_key(service).await,
         Route::Unknown => Err(ErrorCode::NotFound.because("there is no such route")),
     }
 }

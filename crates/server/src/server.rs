@@ -1,6 +1,7 @@
 //! The whole server: the store, the first keys, both listeners.
 
 use core::net::SocketAddr;
+use core::time::Duration;
 use std::io;
 use std::sync::Arc;
 
@@ -10,6 +11,8 @@ use http::{Request, Response};
 use token_core::limits::GRANT_BODY_BYTES_MAX;
 use token_store::{Clock, OpenError, Secret, StoreError};
 use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio::time::interval;
 
 use crate::access_manager;
 use crate::clock::SystemClock;
@@ -91,6 +94,7 @@ pub struct Server {
     public: Listener,
     internal: Listener,
     first_start: Option<FirstStart>,
+    pruning: JoinHandle<()>,
 }
 
 impl Server {
@@ -126,11 +130,13 @@ impl Server {
         let internal = Arc::new(Internal(service.clone()));
         let internal = Listener::start(internal_socket, internal, config.limits)
             .map_err(listen(config.internal_listen))?;
+        let pruning = tokio::spawn(prune(service.clone()));
         Ok(Self {
             service,
             public,
             internal,
             first_start,
+            pruning,
         })
     }
 
@@ -174,7 +180,21 @@ impl Server {
     /// Accepts nothing more, lets open requests finish, and cuts them off at
     /// the deadline.
     pub async fn shutdown(self) {
+        self.pruning.abort();
         tokio::join!(self.public.shutdown(), self.internal.shutdown());
+    }
+}
+
+/// How often the store is told to forget what has expired.
+const PRUNE_EVERY: Duration = Duration::from_secs(60);
+
+async fn prune(service: Service) {
+    let mut ticks = interval(PRUNE_EVERY);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = service.prune().await {
+            tracing::warn!(%error, "expired revocations could not be forgotten");
+        }
     }
 }
 

@@ -211,3 +211,14 @@ pub(super) async fn rotate_admin_key(service: &Service) -> Result<Response<Bytes
     let admin_key = key.expose();
     Ok(json(StatusCode::OK, &Made { admin_key }))
 }
+
+pub(super) async fn rotate_verifier_key(service: &Service) -> Result<Response<Bytes>, ApiError> {
+    #[derive(Serialize)]
+    struct Made<'a> {
+        verifier_key: &'a str,
+    }
+    let made = service.make_access_key(AccessKeyKind::Verifier).await;
+    let key = made.map_err(|error| store_error(&error))?;
+    let verifier_key = key.expose();
+    Ok(json(StatusCode::OK, &Made { verifier_key }))
+}

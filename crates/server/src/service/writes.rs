@@ -81,6 +81,13 @@ impl Service {
             .note_issued(TokenKind::AccessManager, scope, issued_at);
     }
 
+    /// Forgets what has expired.
+    pub(crate) async fn prune(&self) -> Result<(), StoreError> {
+        written(|sender| self.store().submit_prune(tell(sender)))
+            .await
+            .map(drop)
+    }
+
     /// Changes a keyset; answers it as it is then.
     pub(crate) async fn change_keyset(
         &self,

@@ -9,6 +9,7 @@
     reason = "a test may panic"
 )]
 
+mod attacks;
 mod dialect;
 mod harness;
 mod listener;
