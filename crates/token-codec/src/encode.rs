@@ -181,8 +181,8 @@ fn write_meta_value(writer: &mut Writer<'_>, value: &MetaValue) -> Result<(), En
             }
         }
         MetaValue::Map(map) => write_meta_map(writer, map)?,
-        // Not finite, not below 0, or a kind of value that is not known here.
-        MetaValue::Negative(_) | MetaValue::Float(_) | _ => return Err(EncodeError::MetaNumber),
+        // Not finite, or not below 0.
+        MetaValue::Negative(_) | MetaValue::Float(_) => return Err(EncodeError::MetaNumber),
     }
     Ok(())
 }

@@ -313,7 +313,8 @@ fn read_categories(reader: &mut Reader<'_>) -> Result<[bool; 2], Malformed> {
     if channels {
         read_category(reader)?;
     }
-    let uuids = reader.literal(UUID);
+    // The same key may follow this map, for the bound uuid.
+    let uuids = u64::from(channels) < entries && reader.literal(UUID);
     if uuids {
         read_category(reader)?;
     }

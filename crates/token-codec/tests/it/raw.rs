@@ -115,7 +115,7 @@ pub(crate) fn sections(held: &[(&str, Vec<u8>)]) -> Vec<u8> {
     let mut entries: Vec<_> = classic
         .iter()
         .map(|name| {
-            let value = find(name).map_or(vec![0xA0], |(_, value)| value.clone());
+            let value = find(name).map_or_else(|| vec![0xA0], |(_, value)| value.clone());
             (bytes(name.as_bytes()), value)
         })
         .collect();
