@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use token_codec::{KeyRing, TokenBuffer, VerifyError, encode, verify};
 use token_core::{TokenId, VerifiedClaims as _};
 
-use crate::raw::{Raw, bytes, demo_key, demo_keys, demo_mac, padded, text};
+use crate::raw::{Raw, bytes, decoded, demo_key, demo_keys, demo_mac, padded, text};
 use crate::recipes;
 
 fn id_of(text: &str, keys: &KeyRing, buffer: &mut TokenBuffer) -> Result<TokenId, VerifyError> {
@@ -148,7 +148,7 @@ fn t08_no_part_of_a_token_verifies() {
             assert!(verify(&bare[..cut], &keys, &mut buffer).is_err(), "{cut}");
             assert!(verify(&bare[cut..], &keys, &mut buffer).is_err(), "{cut}");
         }
-        let whole = recipes::bytes_of(&token);
+        let whole = decoded(&token);
         for cut in 1..whole.len() {
             assert!(
                 verify(&padded(&whole[..cut]), &keys, &mut buffer).is_err(),

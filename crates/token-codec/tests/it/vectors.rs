@@ -4,7 +4,7 @@
 //! `USHER_BLESS=1 cargo test -p token-codec vectors` writes them anew. Another
 //! test runs what is committed, as another implementation would.
 
-use std::fmt::Write as _;
+use core::fmt::Write as _;
 use std::path::PathBuf;
 
 use serde::Deserialize;
@@ -13,7 +13,7 @@ use token_codec::{TokenBuffer, UntrustedToken, VerifyError, encode, verify};
 use token_core::VerifiedClaims as _;
 
 use crate::claims_json::{from_json, to_json, untrusted_to_json};
-use crate::raw::{SIGNING_KEY, SUBSCRIBE_KEY, demo_key, demo_keys, hex, mac_key, unhex};
+use crate::raw::{SIGNING_KEY, SUBSCRIBE_KEY, decoded, demo_key, demo_keys, hex, mac_key, unhex};
 use crate::recipes::{self, Recipe};
 
 #[derive(Deserialize)]
@@ -78,7 +78,7 @@ fn every_valid_token_verifies_and_is_what_its_claims_encode_to() {
         assert_eq!(token.id().to_string(), case.id.unwrap(), "{name}");
         assert_eq!(token.scope(), SUBSCRIBE_KEY, "{name}");
         let bytes = unhex(&case.hex.unwrap());
-        assert_eq!(recipes::bytes_of(&case.text), bytes, "{name}");
+        assert_eq!(decoded(&case.text), bytes, "{name}");
         assert_eq!(token.size(), bytes.len(), "{name}");
         let made = encode(&from_json(&claims), &demo_key());
         assert_eq!(made.as_ref(), Ok(&case.text), "{name}");
@@ -224,7 +224,7 @@ fn valid() -> String {
     cases
         .map(|(name, covers, claims)| {
             let text = encode(&from_json(&claims), &demo_key()).expect(name);
-            let bytes = recipes::bytes_of(&text);
+            let bytes = decoded(&text);
             case(&[
                 ("name", quoted(name)),
                 ("covers", quoted(covers)),
