@@ -154,6 +154,24 @@ fn the_malformed_outnumber_the_valid() {
     }
 }
 
+/// format 1, format 11: what the specification shows are vectors too.
+#[test]
+fn the_examples_of_the_specification_verify() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/format.md");
+    let specification = std::fs::read_to_string(path).unwrap();
+    let blocks: Vec<&str> = specification
+        .split("```text\n")
+        .skip(1)
+        .map(|block| block.split_once("\n```").unwrap().0)
+        .collect();
+    let valid = File::read("valid.toml");
+    let named = |name: &str| valid.case.iter().find(|case| case.name == name).unwrap();
+    let shown = [named("one channel"), named("a category and a bound uuid")];
+    assert_eq!(blocks, shown.map(|case| case.text.as_str()));
+    assert!(specification.contains(&valid.keyset.mac_key));
+    assert!(specification.contains(shown[0].id.as_ref().unwrap()));
+}
+
 #[test]
 fn the_files_are_what_the_recipes_make() {
     let file = |what: &str, cases: String| format!("{}{cases}", preamble(what));

@@ -14,7 +14,7 @@ pub(crate) fn valid() -> Vec<(&'static str, &'static str, Value)> {
         .map(|line| {
             let (name, rest) = line.trim().split_once(" | ").unwrap();
             let (covers, claims) = rest.split_once(" | ").unwrap();
-            (name, covers.trim(), complete(claims))
+            (name.trim(), covers.trim(), complete(claims))
         })
         .collect();
     all.push(("a name of 256 bytes", "format 3", complete(&long)));
