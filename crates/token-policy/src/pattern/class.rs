@@ -2,7 +2,7 @@
 
 use regex_syntax::ast::{
     self, ClassAscii, ClassAsciiKind, ClassBracketed, ClassPerl, ClassPerlKind, ClassSet,
-    ClassSetItem, ClassUnicodeKind, LiteralKind, Span,
+    ClassSetItem, ClassUnicodeKind, Span,
 };
 use regex_syntax::hir::{ClassUnicode, ClassUnicodeRange};
 
@@ -99,8 +99,6 @@ impl Members {
                 self.plain.push(ClassUnicodeRange::new(c, c));
             }
             ClassSetItem::Range(range) => {
-                check_range_end(&range.start)?;
-                check_range_end(&range.end)?;
                 let start = check_literal(text, &range.start)?;
                 let end = check_literal(text, &range.end)?;
                 self.plain.push(ClassUnicodeRange::new(start, end));
@@ -138,18 +136,6 @@ fn check_not_a_range(text: &str, span: &Span) -> Result<(), PatternError> {
         )),
         _ => Ok(()),
     }
-}
-
-/// An end of a range that could be read in two ways is refused.
-fn check_range_end(literal: &ast::Literal) -> Result<(), PatternError> {
-    let unclear = matches!(literal.c, '-' | '[' | ']') && literal.kind == LiteralKind::Verbatim;
-    if unclear {
-        return Err(unsupported(
-            "range that ends in an unescaped hyphen or bracket",
-            &literal.span,
-        ));
-    }
-    Ok(())
 }
 
 /// `[:alpha:]` and the like, inside brackets.

@@ -148,16 +148,13 @@ impl Translator<'_> {
         };
         let outer = self.repeat_budget;
         if matches!(repetition.op.kind, RepetitionKind::Range(_)) {
-            let count = max.unwrap_or(min);
-            let too_large = PatternError::RepeatTooLarge {
-                at: span.start.offset,
-            };
-            if min > REPEAT_MAX || count > REPEAT_MAX {
-                return Err(too_large);
-            }
             // As RE2 counts: whole-number division on the way in.
-            self.repeat_budget = match outer.checked_div(count) {
-                Some(0) => return Err(too_large),
+            self.repeat_budget = match outer.checked_div(max.unwrap_or(min)) {
+                Some(0) => {
+                    return Err(PatternError::RepeatTooLarge {
+                        at: span.start.offset,
+                    });
+                }
                 Some(left) => left,
                 None => outer,
             };
