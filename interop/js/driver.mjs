@@ -5,6 +5,7 @@ import { createRequire } from 'node:module';
 import { resolve } from 'node:path';
 import { Report, same } from './report.mjs';
 import { expectedToken, grantParameters, parsedToken, refused, refusedLocally, withClock } from './sdk.mjs';
+import { needsUsher, usher } from './usher.mjs';
 import { walk } from './walk.mjs';
 
 const GRANT = 'PNAccessManagerGrantToken';
@@ -140,6 +141,16 @@ class Suite {
   }
 }
 
+// What the SDKs were shown is what Usher itself means by such a token.
+async function inspect({ token, expect }) {
+  needsUsher();
+  const { exit, answer } = await usher('inspect', token);
+  same('exit status of usher inspect', exit, 0);
+  same('inspected token', parsedToken(answer), expectedToken(expect));
+  same('timestamp', answer.timestamp, expect.timestamp);
+  same('hexadecimal digits of the signature', answer.signature.length, 2 * expect.signature_bytes);
+}
+
 async function main(folder) {
   const input = readInput(folder);
   const report = new Report(`js-${input.version.split('.')[0]}`, `pubnub ${input.version}`);
@@ -148,6 +159,7 @@ async function main(folder) {
   await suite.refusedGrants();
   await suite.revokes();
   await suite.reservedToken();
+  await report.run('inspect: usher reads that token as the SDK does', () => inspect(input.reserved));
   await report.run('walk: publish and subscribe, allowed, then denied after a revoke', () => walk(suite));
   return report.failed ? 1 : 0;
 }

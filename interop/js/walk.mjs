@@ -1,8 +1,8 @@
 // The walk: a gateway in miniature asks `usher check` about the SDK's raw request lines.
-import { execFile } from 'node:child_process';
 import { createServer } from 'node:http';
 import { once } from 'node:events';
-import { Skip, same } from './report.mjs';
+import { same } from './report.mjs';
+import { needsUsher, usher } from './usher.mjs';
 
 const FORBIDDEN = { message: 'Forbidden', error: true, service: 'Access Manager', status: 403 };
 // The reason codes that the walk meets.
@@ -10,20 +10,10 @@ const DECISION = { allowed: 'allow', permission_missing: 'deny', revoked: 'deny'
 const EXIT = { 0: 'allow', 2: 'deny' };
 
 // Exit status and printed decision of `usher check TOKEN METHOD PATH`; they must agree.
-function check(server, token, method, path) {
-  const args = ['check', token, method, path, '--server', server.internal, '--json'];
-  return new Promise((done, fail) => {
-    execFile(process.env.USHER_BIN, args, (error, stdout, stderr) => {
-      const exit = error ? error.code : 0;
-      try {
-        const answer = JSON.parse(stdout);
-        same(`exit status ${exit} of usher check against what it printed`, EXIT[exit], answer.decision);
-        done(answer);
-      } catch (problem) {
-        fail(new Error(`usher check ended with ${exit}: ${problem.message}; ${stderr}`));
-      }
-    });
-  });
+async function check(server, token, method, path) {
+  const { exit, answer } = await usher('check', token, method, path, '--server', server.internal);
+  same(`exit status ${exit} of usher check against what it printed`, EXIT[exit], answer.decision);
+  return answer;
 }
 
 class Gateway {
@@ -146,7 +136,7 @@ class Walker {
 
 /** Grant, set the token, publish and subscribe; then revoke, and the same is denied. */
 export async function walk(suite) {
-  if (!process.env.USHER_BIN) throw new Skip('USHER_BIN, the path of usher');
+  needsUsher();
   const token = await suite.grant({
     ttl: 15,
     resources: { channels: { 'walk-room': ['read', 'write'], 'walk-board': ['read'] } },
