@@ -66,12 +66,20 @@ struct Answer {
 
 impl Api {
     pub(crate) fn connect(connection: &Connection) -> Result<Self, Failure> {
-        match (&connection.server, &connection.data_dir) {
-            (Some(server), None) => {
+        match (&connection.data_dir, &connection.server) {
+            (Some(dir), _) => Local::open(dir).map(Self::Local),
+            (None, Some(server)) => {
                 Remote::new(server, connection.admin_key.as_deref()).map(Self::Remote)
             }
-            (_, Some(dir)) => Local::open(dir).map(Self::Local),
             (None, None) => Local::open(DATA_DIR_DEFAULT.as_ref()).map(Self::Local),
+        }
+    }
+
+    /// The same, but a data directory that is named and not there is made.
+    pub(crate) fn connect_or_create(connection: &Connection) -> Result<Self, Failure> {
+        match &connection.data_dir {
+            Some(dir) => Local::create(dir).map(Self::Local),
+            None => Self::connect(connection),
         }
     }
 

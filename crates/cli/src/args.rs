@@ -74,8 +74,8 @@ pub(crate) struct Serve {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Connection")]
 pub(crate) struct Connection {
-    /// Data directory of a stopped server [default: ./usher-data].
-    #[arg(long, value_name = "DIR", conflicts_with = "server")]
+    /// Data directory of a stopped server [default: ./usher-data]. Wins over --server.
+    #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
     /// Internal address of a running server.
     #[arg(long, value_name = "URL", env = "USHER_SERVER")]

@@ -59,10 +59,11 @@ impl Output {
 pub(crate) fn complain(output: &Output, failure: &Failure) {
     let mut err = anstream::stderr().lock();
     let line = if output.is_json() {
-        serde_json::json!({"error": {
-            "code": failure.code, "message": failure.message, "at": failure.at,
-        }})
-        .to_string()
+        let mut error = serde_json::json!({ "code": failure.code, "message": failure.message });
+        if let (Some(at), Some(fields)) = (&failure.at, error.as_object_mut()) {
+            fields.insert("at".to_owned(), at.as_str().into());
+        }
+        serde_json::json!({ "error": error }).to_string()
     } else {
         format!("{BAD}error:{BAD:#} {failure}")
     };

@@ -24,6 +24,11 @@ impl Local {
                 ),
             ));
         }
+        Self::create(data_dir)
+    }
+
+    /// The same, but a directory that is not there is made.
+    pub(super) fn create(data_dir: &Path) -> Result<Self, Failure> {
         let service = Service::open(data_dir, SystemClock::new())
             .map_err(|error| Failure::new("store_unavailable", error.to_string()))?;
         let runtime = tokio::runtime::Builder::new_current_thread()

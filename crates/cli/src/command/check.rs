@@ -12,7 +12,8 @@ use crate::secret;
 use crate::when::instant_from;
 
 /// Reasons that say that the token itself is no good.
-const INVALID_TOKEN_CODES: [&str; 3] = ["invalid_token", "token_expired", "token_not_yet_valid"];
+const INVALID_TOKEN_CODES: [&str; 4] =
+    ["expired", "invalid_token", "not_yet_valid", "wrong_keyset"];
 
 #[derive(Debug, Deserialize, Serialize)]
 struct Decision {

@@ -40,7 +40,7 @@ pub(super) fn run(verb: &KeysetVerb, output: &Output) -> Result<Exit, Failure> {
                 "secret_key",
                 secret_key.as_deref().map(secret::read).transpose()?,
             );
-            let shown: Shown = Api::connect(connection)?.post("/v1/keysets", &body)?;
+            let shown: Shown = Api::connect_or_create(connection)?.post("/v1/keysets", &body)?;
             print(&shown, output)
         }
         KeysetVerb::List { connection } => list(&Api::connect(connection)?, output),

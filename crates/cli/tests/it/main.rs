@@ -1,1 +1,15 @@
-//! Placeholder.
+//! The command line: transcripts of what needs no store, and flows against a
+//! stopped and a running server.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may panic"
+)]
+
+mod flows;
+mod offline;
+mod serve;
+mod usher;
