@@ -94,6 +94,7 @@ fn credentials(created: &Value) -> Result<Value> {
     let field = |name: &str| {
         created
             .get(name)
+            .or_else(|| created.get("keyset")?.get(name))
             .and_then(Value::as_str)
             .with_context(|| format!("`usher keyset create --json` prints no {name}"))
     };
