@@ -166,6 +166,6 @@ async function main(folder) {
 
 // The SDK keeps timers of its own, so the process has to be told that it is done.
 main(process.argv[2]).then(process.exit, (error) => {
-  console.error(error);
+  console.error(`the driver stopped: ${error.message}`);
   process.exit(2);
 });
