@@ -16,6 +16,7 @@ mod identity;
 mod inspection;
 mod keys;
 mod limits;
+mod memory;
 mod raw;
 mod recipes;
 mod round_trip;
