@@ -28,6 +28,8 @@ const META: TableDefinition<'_, &str, &str> = TableDefinition::new("meta");
 
 const ID: &str = "id";
 const SEQUENCE: &str = "sequence";
+/// The latest `t` issued by scope, as JSON; there while no process has it open.
+const LATEST_ISSUED: &str = "latest_issued";
 
 /// Stands for an unknown time of issue.
 const UNKNOWN: u64 = u64::MAX;
@@ -42,11 +44,7 @@ pub(crate) struct TableKey(Vec<u8>);
 impl TableKey {
     /// The key of a scope; `None` when the scope is too long.
     pub(crate) fn of_scope(kind: TokenKind, scope: &str) -> Option<Self> {
-        let tag = match kind {
-            TokenKind::AccessManager => 0,
-            TokenKind::Crt => 1,
-            TokenKind::Oem => 2,
-        };
+        let tag = tag_of(kind);
         let length = u8::try_from(scope.len()).ok()?;
         let mut key = vec![tag, length];
         key.extend_from_slice(scope.as_bytes());
@@ -70,15 +68,27 @@ impl TableKey {
     }
 }
 
+pub(crate) const fn tag_of(kind: TokenKind) -> u8 {
+    match kind {
+        TokenKind::AccessManager => 0,
+        TokenKind::Crt => 1,
+        TokenKind::Oem => 2,
+    }
+}
+
+pub(crate) const fn kind_of(tag: u8) -> Option<TokenKind> {
+    match tag {
+        0 => Some(TokenKind::AccessManager),
+        1 => Some(TokenKind::Crt),
+        2 => Some(TokenKind::Oem),
+        _ => None,
+    }
+}
+
 /// Splits a key into dialect, scope and the rest.
 fn split(key: &[u8]) -> Option<(TokenKind, &str, &[u8])> {
     let (kind, rest) = key.split_first()?;
-    let kind = match kind {
-        0 => TokenKind::AccessManager,
-        1 => TokenKind::Crt,
-        2 => TokenKind::Oem,
-        _ => return None,
-    };
+    let kind = kind_of(*kind)?;
     let (length, rest) = rest.split_first()?;
     let (scope, rest) = rest.split_at_checked(usize::from(*length))?;
     Some((kind, core::str::from_utf8(scope).ok()?, rest))
@@ -209,6 +219,36 @@ fn load_deny_list(transaction: &ReadTransaction, deny_list: &DenyList) -> Result
     }
     Ok(true)
 }
+
+/// What the last process to close the store had issued, scope by scope; `None`
+/// when it did not come to close it. It is gone from the database then: this
+/// process may come to no good end either.
+pub(crate) fn take_latest_issued(database: &Database) -> Result<Option<LatestIssued>, Failed> {
+    let transaction = begin(database)?;
+    let latest = {
+        let mut meta = transaction.open_table(META)?;
+        let record = meta.remove(LATEST_ISSUED)?;
+        record.and_then(|record| serde_json::from_str(record.value()).ok())
+    };
+    transaction.commit()?;
+    Ok(latest)
+}
+
+pub(crate) fn write_latest_issued(
+    database: &Database,
+    latest: &LatestIssued,
+) -> Result<(), Failed> {
+    let transaction = begin(database)?;
+    let json = serde_json::to_string(latest).unwrap_or_default();
+    transaction
+        .open_table(META)?
+        .insert(LATEST_ISSUED, json.as_str())?;
+    transaction.commit()?;
+    Ok(())
+}
+
+/// By the number of the dialect and the scope.
+pub(crate) type LatestIssued = Vec<(u8, String, u64)>;
 
 /// Counts a commit.
 pub(crate) fn next_sequence(transaction: &WriteTransaction) -> Result<u64, Failed> {

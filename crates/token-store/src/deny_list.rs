@@ -55,6 +55,33 @@ impl DenyList {
             .map_or(Standing::Good, |scope| scope.standing(subject))
     }
 
+    /// The latest `t` that was issued in each scope.
+    pub(crate) fn latest_issued(&self) -> Vec<(TokenKind, String, UnixSeconds)> {
+        let mut latest = Vec::new();
+        for kind in [TokenKind::AccessManager, TokenKind::Crt, TokenKind::Oem] {
+            let scopes = self.scopes(kind).pin();
+            let of_kind = scopes
+                .iter()
+                .map(|(name, scope)| (kind, name.to_string(), scope.latest_issued()));
+            latest.extend(of_kind.filter(|(_, _, at)| at.0 > 0));
+        }
+        latest
+    }
+
+    /// Assumes that a token was issued right after every rule, as a native
+    /// grant does: true of a node that did not come to say what it issued.
+    pub(crate) fn assume_issued_after_rules(&self) {
+        for kind in [TokenKind::AccessManager, TokenKind::Crt, TokenKind::Oem] {
+            for scope in self.scopes(kind).pin().values() {
+                let of_uuids = scope.uuid_rules.pin().values().copied().max();
+                let rule = scope.keyset_rule().max(of_uuids.map(UnixSeconds));
+                if let Some(rule) = rule {
+                    scope.note_issued(rule.saturating_add(1));
+                }
+            }
+        }
+    }
+
     /// How many tokens are denied, over all scopes.
     pub(crate) fn token_count(&self) -> usize {
         [TokenKind::AccessManager, TokenKind::Crt, TokenKind::Oem]

@@ -1,7 +1,7 @@
 //! The store: questions from memory, changes through the writer.
 
 use core::fmt;
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, mpsc};
@@ -23,8 +23,8 @@ use crate::revocation::{Listed, Listing, Outcome, Revocation, Standing, Subject}
 use crate::secret;
 use crate::writer::{Done, Job, Writer};
 
-/// For how long after the start the node assumes that it issued tokens ahead
-/// of its clock before it stopped, in seconds.
+/// For how long after it was killed and started the node assumes that it had
+/// issued tokens ahead of its clock, in seconds.
 const START_SECONDS: u64 = REQUEST_SKEW_SECONDS_MAX;
 
 /// Keysets, deny list and rules. Clones share one store; the last one to go
@@ -51,6 +51,8 @@ pub(crate) struct Memory {
     access_keys: ArcSwap<BTreeMap<AccessKeyKind, [u8; 32]>>,
     sequence: AtomicU64,
     started: core::time::Duration,
+    /// Whether the last process said what it had issued.
+    closed_well: AtomicBool,
 }
 
 impl fmt::Debug for Memory {
@@ -71,7 +73,33 @@ impl Memory {
             database: ArcSwapOption::empty(),
             access_keys: ArcSwap::default(),
             sequence: AtomicU64::new(0),
+            closed_well: AtomicBool::new(false),
         }
+    }
+
+    /// Learns what was issued before: from the last process, or by assuming
+    /// the worst when it was killed.
+    fn learn_issued(&self, database: &Database) -> Result<(), String> {
+        let latest = database::take_latest_issued(database).map_err(|error| error.to_string())?;
+        self.closed_well.store(latest.is_some(), Ordering::Release);
+        if latest.is_none() {
+            self.deny_list.assume_issued_after_rules();
+        }
+        for (tag, scope, at) in latest.unwrap_or_default() {
+            if let Some(kind) = database::kind_of(tag) {
+                self.deny_list
+                    .scope(kind, &scope)
+                    .note_issued(UnixSeconds(at));
+            }
+        }
+        Ok(())
+    }
+
+    /// Says for the next process what was issued.
+    pub(crate) fn leave_issued(&self, database: &Database) -> Result<(), database::Failed> {
+        let latest = self.deny_list.latest_issued().into_iter();
+        let latest = latest.map(|(kind, scope, at)| (database::tag_of(kind), scope, at.0));
+        database::write_latest_issued(database, &latest.collect())
     }
 
     /// Reads the database. The deny list only grows by it.
@@ -121,7 +149,8 @@ impl Memory {
     pub(crate) fn rule_instant(&self, kind: TokenKind, scope: &str) -> UnixSeconds {
         let now = self.clock.now();
         let running = self.clock.monotonic().saturating_sub(self.started);
-        let assumed = if running.as_secs() < START_SECONDS {
+        let closed_well = self.closed_well.load(Ordering::Acquire);
+        let assumed = if !closed_well && running.as_secs() < START_SECONDS {
             now.saturating_add(REQUEST_SKEW_SECONDS_MAX)
         } else {
             now
@@ -142,6 +171,7 @@ impl Store {
         let memory = Arc::new(Memory::new(options.clock));
         memory
             .load(&database)
+            .and_then(|()| memory.learn_issued(&database))
             .map_err(|reason| opened.corrupt(reason))?;
         let database = Arc::new(database);
         memory.database.store(Some(Arc::clone(&database)));

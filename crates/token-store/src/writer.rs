@@ -135,6 +135,10 @@ impl Worker {
             let jobs: Vec<Job> = core::iter::once(first).chain(rest).collect();
             self.write(jobs);
         }
+        if let Some(database) = &self.database {
+            // If this fails, the next process assumes the worst.
+            drop(self.memory.leave_issued(database));
+        }
     }
 
     fn write(&mut self, jobs: Vec<Job>) {
