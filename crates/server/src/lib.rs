@@ -1,5 +1,4 @@
-//! The Usher server: the Access Manager dialect on the public listener,
-//! checks and administration on the internal one.
+#![doc = include_str!("../README.md")]
 
 mod access_manager;
 mod cache;

@@ -28,7 +28,7 @@ struct Answer<'a> {
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     nearest: &'a [NearMiss<'a>],
     #[serde(skip_serializing_if = "Option::is_none")]
-    remedy: Option<Advice<'a>>,
+    remedy: Option<&'a Remedy>,
     #[serde(skip_serializing_if = "Option::is_none")]
     operation: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -41,11 +41,6 @@ struct Answer<'a> {
 struct Explained<'a> {
     code: &'a str,
     message: Cow<'a, str>,
-}
-
-#[derive(Serialize)]
-struct Advice<'a> {
-    grant: &'a Remedy,
 }
 
 /// One question, its values not yet looked at.
@@ -264,7 +259,7 @@ fn answer(
         missing: &explanation.missing,
         matched: &explanation.matched,
         nearest: &explanation.nearest,
-        remedy: explanation.remedy.as_ref().map(|grant| Advice { grant }),
+        remedy: explanation.remedy.as_ref(),
         operation: Some(operation.name()),
         token_id: Some(token.id().to_string()),
         expires_at: Some(token.expires_at().0),

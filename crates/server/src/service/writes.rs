@@ -116,8 +116,9 @@ impl Service {
 pub(crate) fn store_error(error: &StoreError) -> ApiError {
     let message = error.to_string();
     match error {
+        // The store's own text quotes the key, which may be anything.
         StoreError::UnknownKeyset { .. } => ErrorCode::UnknownKeyset
-            .because(message)
+            .because("no keyset has this subscribe key")
             .at("subscribe_key"),
         StoreError::KeysetExists { .. } => {
             ErrorCode::KeysetExists.because(message).at("subscribe_key")

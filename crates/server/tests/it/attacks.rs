@@ -192,7 +192,7 @@ async fn grant_bytes(harness: &Harness, body: Vec<u8>) -> u16 {
         ring::hmac::sign(&key, &text),
     );
     let target = format!("{}?{}&signature=v2.{mac}", grant_path(), query_at(NOW));
-    let request = token_server::http::Request::post(target)
+    let request = http::Request::post(target)
         .header("content-type", "application/json")
         .body(body.into())
         .unwrap();

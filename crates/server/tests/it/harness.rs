@@ -11,7 +11,7 @@ use ring::hmac;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use token_core::UnixSeconds;
-use token_server::{Bytes, Caller, Query, Service, http};
+use token_server::{Bytes, Caller, Query, Service};
 use token_store::Clock;
 
 pub(crate) const NOW: u64 = 1_790_000_000;
@@ -66,7 +66,9 @@ impl Reply {
     pub(crate) fn token(&self) -> String {
         assert_eq!(self.status, 200, "{}", self.body);
         let json = self.json();
-        let token = json["data"]["token"].as_str().or(json["token"].as_str());
+        let token = json["data"]["token"]
+            .as_str()
+            .or_else(|| json["token"].as_str());
         token.expect("a token").to_owned()
     }
 }

@@ -313,7 +313,7 @@ mod http2 {
         frame
     }
 
-    /// `GET path http://a`, END_HEADERS and END_STREAM.
+    /// `GET path http://a`, `END_HEADERS` and `END_STREAM`.
     fn get(stream: u32, path: &str) -> Vec<u8> {
         let mut block = vec![0x82, 0x86, 0x04, u8::try_from(path.len()).unwrap()];
         block.extend(path.as_bytes());

@@ -5,12 +5,15 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
     reason = "a test may panic"
 )]
 
 mod attacks;
+mod configuration;
 mod dialect;
 mod harness;
+mod internal;
 mod listener;
+mod secrets;
 mod signatures;
+mod sockets;
