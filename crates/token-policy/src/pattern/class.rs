@@ -7,7 +7,7 @@ use regex_syntax::ast::{
 use regex_syntax::hir::{ClassUnicode, ClassUnicodeRange};
 
 use super::error::PatternError;
-use super::translate::{check_literal, slice, unsupported};
+use super::translate::{check_literal, unsupported};
 use super::unicode;
 
 /// `\d`, `\s`, `\w` and their negations: ASCII, and `\s` without the vertical
@@ -24,27 +24,16 @@ pub(super) fn perl(class: &ClassPerl, fold: bool) -> ClassUnicode {
 /// `\pL`, `\p{Greek}` and their negations.
 pub(super) fn property(
     class: &ast::ClassUnicode,
-    text: &str,
     fold: bool,
 ) -> Result<ClassUnicode, PatternError> {
     let at = class.span.start.offset;
-    let source = slice(text, &class.span);
-    let (letter, name) = match &class.kind {
-        ClassUnicodeKind::OneLetter(letter) => (true, letter.to_string()),
-        ClassUnicodeKind::Named(name) => (false, name.clone()),
+    let name = match &class.kind {
+        ClassUnicodeKind::OneLetter(letter) => letter.to_string(),
+        ClassUnicodeKind::Named(name) => name.clone(),
         ClassUnicodeKind::NamedValue { .. } => {
             return Err(unsupported("property with a value", &class.span));
         }
     };
-    let p = if class.negated { 'P' } else { 'p' };
-    let plain = if letter {
-        format!("\\{p}{name}")
-    } else {
-        format!("\\{p}{{{name}}}")
-    };
-    if source != plain {
-        return Err(unsupported("property written this way", &class.span));
-    }
     let set = unicode::property(&name, fold).ok_or(PatternError::UnknownProperty { at })?;
     Ok(finish(set.clone(), false, class.negated))
 }
@@ -105,7 +94,7 @@ impl Members {
             }
             ClassSetItem::Ascii(class) => self.classes.extend(ascii(class, fold).ranges()),
             ClassSetItem::Unicode(class) => {
-                self.classes.extend(property(class, text, fold)?.ranges());
+                self.classes.extend(property(class, fold)?.ranges());
             }
             ClassSetItem::Perl(class) => self.classes.extend(perl(class, fold).ranges()),
             ClassSetItem::Bracketed(inner) => {

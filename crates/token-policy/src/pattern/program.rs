@@ -33,9 +33,6 @@ impl Program {
             .configure(config)
             .build_from_hir(hir)
             .map_err(|_| PatternError::TooLarge)?;
-        if nfa.memory_usage() > PATTERN_NFA_BYTES_MAX {
-            return Err(PatternError::TooLarge);
-        }
         let vm = PikeVM::new_from_nfa(nfa).map_err(|_| PatternError::TooLarge)?;
         Ok(Self { vm })
     }

@@ -83,7 +83,7 @@ impl Translator<'_> {
             })),
             Ast::Assertion(assertion) => self.assertion(assertion),
             Ast::ClassUnicode(class) => {
-                let class = class::property(class, self.text, self.modes.fold)?;
+                let class = class::property(class, self.modes.fold)?;
                 Ok(class_hir(class))
             }
             Ast::ClassPerl(class) => Ok(class_hir(class::perl(class, self.modes.fold))),
@@ -209,6 +209,7 @@ pub(super) fn check_literal(text: &str, literal: &Literal) -> Result<char, Patte
         | LiteralKind::Meta
         | LiteralKind::Superfluous
         | LiteralKind::HexFixed(HexLiteralKind::X)
+        | LiteralKind::HexBrace(HexLiteralKind::X)
         | LiteralKind::Special(
             SpecialLiteralKind::Bell
             | SpecialLiteralKind::FormFeed
@@ -223,8 +224,7 @@ pub(super) fn check_literal(text: &str, literal: &Literal) -> Result<char, Patte
             what: "back-reference",
             at: literal.span.start.offset,
         }),
-        LiteralKind::HexBrace(HexLiteralKind::X) if plain_hex_brace(source) => Ok(literal.c),
-        LiteralKind::HexBrace(_)
+        LiteralKind::HexBrace(HexLiteralKind::UnicodeShort | HexLiteralKind::UnicodeLong)
         | LiteralKind::HexFixed(HexLiteralKind::UnicodeShort | HexLiteralKind::UnicodeLong)
         | LiteralKind::Special(SpecialLiteralKind::Space) => {
             Err(unsupported("this escape", &literal.span))
@@ -241,19 +241,12 @@ pub(super) fn unsupported(what: &'static str, span: &Span) -> PatternError {
 
 /// The source of a node. Spans lie on character borders inside the text; were
 /// one not to, the empty text would pass no check.
-pub(super) fn slice<'p>(text: &'p str, span: &Span) -> &'p str {
+fn slice<'p>(text: &'p str, span: &Span) -> &'p str {
     text.get(span.start.offset..span.end.offset).unwrap_or("")
 }
 
 fn class_hir(class: ClassUnicode) -> Hir {
     Hir::class(hir::Class::Unicode(class))
-}
-
-fn plain_hex_brace(source: &str) -> bool {
-    source
-        .strip_prefix("\\x{")
-        .and_then(|rest| rest.strip_suffix('}'))
-        .is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_hexdigit()))
 }
 
 /// The bounds, if the source is exactly how RE2 wants it: no blank and no

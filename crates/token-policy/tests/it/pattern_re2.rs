@@ -124,6 +124,11 @@ fn every_short_spelling_is_refused_or_means_what_re2_says() {
                 format!("\\b{c}"),
                 format!("a{{1{c}2}}"),
                 format!("a{{{c}2}}"),
+                format!("{flags}\\x{{{c}41}}"),
+                format!("{flags}\\x{{4{c}1}}"),
+                format!("{flags}\\p{{{c}L}}"),
+                format!("{flags}\\P{{L{c}}}"),
+                format!("{flags}\\p{c}L"),
             ]);
         }
         for d in &ascii {
