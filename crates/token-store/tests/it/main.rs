@@ -1,1 +1,21 @@
-//! Placeholder.
+//! The store from outside: what it keeps, what it refuses, and that nothing
+//! acknowledged is ever lost.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::print_stdout,
+    reason = "a test may panic"
+)]
+
+mod clocks;
+mod faults;
+mod fixture;
+mod keysets;
+mod kill;
+mod open;
+mod revocations;

@@ -1,0 +1,343 @@
+//! Keysets: keys, periods, settings, tombstones (attacks K03, K04).
+
+use serde_json::{Value, json};
+use token_core::UnixSeconds;
+use token_core::limits::{KEY_ANNOUNCE_SECONDS_MIN, SIGNING_KEYS_MAX, TTL_MINUTES_MAX};
+use token_store::{
+    AccessKeyKind, InvalidKeyset, InvalidSetting, Keyset, KeysetChange, NewKeyset, Rotation,
+    SETTINGS, Secret, Settings, Standing, Store, StoreError,
+};
+
+use crate::fixture::{KEYSET, START, TestClock, make_keyset, open, standing};
+
+fn store() -> (tempfile::TempDir, TestClock, Store) {
+    let directory = tempfile::tempdir().unwrap();
+    let clock = TestClock::new();
+    let store = open(directory.path(), &clock).unwrap();
+    (directory, clock, store)
+}
+
+fn rotate(store: &Store, rotation: Rotation) -> Result<std::sync::Arc<Keyset>, StoreError> {
+    let subscribe_key = KEYSET.to_owned();
+    store.change_keyset(KeysetChange::Rotate {
+        subscribe_key,
+        rotation,
+    })
+}
+
+fn create(store: &Store, new: NewKeyset) -> Result<(), StoreError> {
+    store.change_keyset(KeysetChange::Create(new)).map(drop)
+}
+
+fn named(name: &str) -> NewKeyset {
+    NewKeyset {
+        name: name.to_owned(),
+        ..NewKeyset::default()
+    }
+}
+
+#[test]
+fn keys_that_are_not_given_are_made() {
+    let (_directory, _, store) = store();
+    create(&store, named("a")).unwrap();
+    create(&store, named("b")).unwrap();
+    let [a, b] = store.keysets().try_into().unwrap();
+    assert!(a.subscribe_key.as_str().starts_with("sub-"));
+    assert!(a.publish_key.as_str().starts_with("pub-"));
+    assert!(a.secret_key.expose().starts_with("sec-"));
+    assert_ne!(a.secret_key, b.secret_key);
+    assert_ne!(a.signing_keys[0].expose(), b.signing_keys[0].expose());
+    assert_eq!(
+        (a.signing_keys[0].from, a.signing_keys[0].until),
+        (UnixSeconds(0), None)
+    );
+    let debug = format!("{a:?}");
+    assert!(
+        !debug.contains(a.secret_key.expose()) && debug.contains("Secret(..)"),
+        "{debug}"
+    );
+}
+
+#[test]
+fn a_secret_key_that_is_weak_or_dirty_is_refused() {
+    let (_directory, _, store) = store();
+    let with = |secret: &str| {
+        let secret_key = Some(Secret::new(secret.to_owned()));
+        create(
+            &store,
+            NewKeyset {
+                secret_key,
+                ..named("k04")
+            },
+        )
+        .unwrap_err()
+    };
+    for (secret, error) in [
+        ("", InvalidKeyset::SecretKeyShort { bytes_min: 16 }),
+        ("demo", InvalidKeyset::SecretKeyShort { bytes_min: 16 }),
+        (
+            "fifteen-bytes-x",
+            InvalidKeyset::SecretKeyShort { bytes_min: 16 },
+        ),
+        ("                ", InvalidKeyset::SecretKeyEdges),
+        (
+            "a-good-secret-of-32-bytes-or-so\n",
+            InvalidKeyset::SecretKeyEdges,
+        ),
+        (
+            "\u{FEFF}a-good-secret-of-32-bytes-or-so",
+            InvalidKeyset::SecretKeyEdges,
+        ),
+        (
+            "a-good secret-of-32-bytes-or-so",
+            InvalidKeyset::SecretKeyCharacter,
+        ),
+        ("secretsecretsecret", InvalidKeyset::SecretKeyWellKnown),
+        ("PasswordPassword", InvalidKeyset::SecretKeyWellKnown),
+        (
+            "aaaaaaaaaaaaaaaaaaaaaaaa",
+            InvalidKeyset::SecretKeyWellKnown,
+        ),
+    ] {
+        assert_eq!(with(secret), StoreError::Keyset(error), "{secret:?}");
+    }
+    let secret_key = Some(Secret::new("sec-c-demo-0123456789".to_owned()));
+    create(
+        &store,
+        NewKeyset {
+            secret_key,
+            ..named("brought along")
+        },
+    )
+    .unwrap();
+}
+
+#[test]
+fn names_and_keys_have_their_form() {
+    let (_directory, _, store) = store();
+    for name in ["", "a\nb", &"n".repeat(256)] {
+        assert_eq!(
+            create(&store, named(name)),
+            Err(InvalidKeyset::Name.into()),
+            "{name:?}"
+        );
+    }
+    let bad_subscribe = NewKeyset {
+        subscribe_key: Some("a/b".to_owned()),
+        ..named("x")
+    };
+    let refused = create(&store, bad_subscribe).unwrap_err();
+    assert!(
+        matches!(refused, StoreError::Keyset(InvalidKeyset::SubscribeKey(_))),
+        "{refused}"
+    );
+    make_keyset(&store);
+    let again = NewKeyset {
+        subscribe_key: Some(KEYSET.to_owned()),
+        ..named("again")
+    };
+    let exists = StoreError::KeysetExists {
+        subscribe_key: KEYSET.to_owned(),
+    };
+    assert_eq!(create(&store, again), Err(exists));
+}
+
+#[test]
+fn the_next_signing_key_is_announced_and_ends_the_last() {
+    let (_directory, clock, store) = store();
+    make_keyset(&store);
+    let from = UnixSeconds(START + KEY_ANNOUNCE_SECONDS_MIN + 60);
+    let keyset = rotate(&store, Rotation::Signing).unwrap();
+    let periods: Vec<_> = keyset
+        .signing_keys
+        .iter()
+        .map(|key| (key.from, key.until))
+        .collect();
+    assert_eq!(periods, [(UnixSeconds(0), Some(from)), (from, None)]);
+    assert_eq!(keyset.version, 2);
+    let pending = StoreError::RotationPending { from };
+    assert_eq!(rotate(&store, Rotation::Signing).unwrap_err(), pending);
+    clock.step_to(from.0);
+    rotate(&store, Rotation::Signing).unwrap();
+}
+
+#[test]
+fn at_most_4_signing_keys_are_alive() {
+    let (_directory, clock, store) = store();
+    make_keyset(&store);
+    for _ in 1..SIGNING_KEYS_MAX {
+        rotate(&store, Rotation::Signing).unwrap();
+        clock.walk(300);
+    }
+    let refused = rotate(&store, Rotation::Signing).unwrap_err();
+    let StoreError::TooManySigningKeys { after } = refused else {
+        panic!("{refused}")
+    };
+    // When the tokens of the first key have all expired, it makes room.
+    clock.step_to(after.0);
+    let keyset = rotate(&store, Rotation::Signing).unwrap();
+    assert_eq!(keyset.signing_keys.len(), SIGNING_KEYS_MAX);
+    assert_ne!(keyset.signing_keys[0].from, UnixSeconds(0));
+}
+
+#[test]
+fn an_emergency_kills_every_token_and_is_never_refused() {
+    let (_directory, clock, store) = store();
+    make_keyset(&store);
+    for _ in 0..6 {
+        clock.walk(300);
+        rotate(&store, Rotation::Signing).ok();
+        let keyset = rotate(&store, Rotation::Emergency).unwrap();
+        let [.., last, newest] = keyset.signing_keys.as_slice() else {
+            panic!("too few keys")
+        };
+        assert_eq!((last.until, newest.until), (Some(newest.from), None));
+        assert!(keyset.signing_keys.len() <= SIGNING_KEYS_MAX);
+        let until = newest.from.0 - 1;
+        assert!(until >= START);
+        assert_ne!(standing(&store, 1, until, None), Standing::Good);
+        assert_eq!(standing(&store, 1, newest.from.0, None), Standing::Good);
+    }
+}
+
+#[test]
+fn a_keyset_that_was_deleted_comes_back_as_another() {
+    let (directory, clock, store) = store();
+    let first = make_keyset(&store);
+    let delete = || KeysetChange::Delete {
+        subscribe_key: KEYSET.to_owned(),
+    };
+    store.change_keyset(delete()).unwrap();
+    assert!(store.keyset(KEYSET).is_none());
+    let unknown = StoreError::UnknownKeyset {
+        subscribe_key: KEYSET.to_owned(),
+    };
+    assert_eq!(store.change_keyset(delete()).unwrap_err(), unknown);
+    drop(store);
+    let store = open(directory.path(), &clock).unwrap();
+    assert!(store.keyset(KEYSET).is_none());
+    let second = make_keyset(&store);
+    assert!(second.version > first.version + 1);
+    assert_ne!(
+        second.signing_keys[0].expose(),
+        first.signing_keys[0].expose()
+    );
+}
+
+#[test]
+fn a_secret_key_is_replaced_alone() {
+    let (_directory, _, store) = store();
+    let before = make_keyset(&store);
+    let after = rotate(&store, Rotation::Secret).unwrap();
+    assert_ne!(after.secret_key, before.secret_key);
+    assert_eq!(after.signing_keys, before.signing_keys);
+}
+
+#[test]
+fn every_setting_takes_its_values_and_no_others() {
+    let cases: [(&str, &[Value], &[Value]); 10] = [
+        (
+            "access_manager",
+            &[json!(false), json!("on")],
+            &[json!(1), json!("yes"), json!(null)],
+        ),
+        ("revocation", &[json!(true), json!("off")], &[json!("")]),
+        (
+            "max_ttl",
+            &[json!(1), json!("43200"), json!(5_256_000)],
+            &[
+                json!(0),
+                json!(-1),
+                json!(5_256_001),
+                json!(1.5),
+                json!("x"),
+            ],
+        ),
+        (
+            "list_users",
+            &[json!("granted"), json!("open"), json!("off")],
+            &[json!("Open"), json!(true)],
+        ),
+        ("list_channels", &[json!("open")], &[json!("")]),
+        ("meta", &[json!("any"), json!("scalar")], &[json!("none")]),
+        ("require_uuid", &[json!("true")], &[json!([])]),
+        (
+            "accept_unsigned_publish_body",
+            &[json!("off")],
+            &[json!({})],
+        ),
+        (
+            "on_stale",
+            &[json!("deny"), json!("serve")],
+            &[json!("refuse")],
+        ),
+        (
+            "max_staleness",
+            &[json!(1), json!(86_400)],
+            &[json!(0), json!(86_401)],
+        ),
+    ];
+    let named: Vec<_> = cases.iter().map(|(name, ..)| *name).collect();
+    let table: Vec<_> = SETTINGS.iter().map(|row| row.name).collect();
+    assert_eq!(named, table, "every row of the table has a case");
+    let fields = serde_json::to_value(Settings::default()).unwrap();
+    assert_eq!(fields.as_object().unwrap().len(), table.len());
+    for (name, good, bad) in cases {
+        for value in good {
+            Settings::default()
+                .set(name, value)
+                .unwrap_or_else(|error| panic!("{value}: {error}"));
+        }
+        for value in bad {
+            let mut settings = Settings::default();
+            let refused = settings.set(name, value).expect_err(name);
+            assert!(
+                matches!(refused, InvalidSetting::Value { .. }),
+                "{name} {value}: {refused}"
+            );
+            assert_eq!(settings, Settings::default());
+        }
+    }
+    let unknown = Settings::default().set("max_tll", &json!(1)).unwrap_err();
+    assert_eq!(unknown.to_string(), "there is no setting `max_tll`");
+}
+
+#[test]
+fn long_lives_and_revocation_exclude_each_other() {
+    let (_directory, _, store) = store();
+    make_keyset(&store);
+    let set = |settings: &[(&str, Value)]| {
+        let settings = settings
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), value.clone()));
+        let change = KeysetChange::Set {
+            subscribe_key: KEYSET.to_owned(),
+            settings: settings.collect(),
+        };
+        store.change_keyset(change)
+    };
+    let long = ("max_ttl", json!(TTL_MINUTES_MAX + 1));
+    let conflict = Err(StoreError::Setting(InvalidSetting::Conflict));
+    assert_eq!(
+        set(&[("require_uuid", json!(true)), long.clone()]).map(drop),
+        conflict
+    );
+    assert!(
+        !store.keyset(KEYSET).unwrap().settings.require_uuid,
+        "all or none"
+    );
+    set(&[long, ("revocation", json!("off"))]).unwrap();
+    assert_eq!(set(&[("revocation", json!("on"))]).map(drop), conflict);
+}
+
+#[test]
+fn an_access_key_replaces_the_one_before() {
+    let (_directory, _, store) = store();
+    assert!(!store.has_access_key(AccessKeyKind::Admin));
+    let first = store.make_access_key(AccessKeyKind::Admin).unwrap().key;
+    let second = store.make_access_key(AccessKeyKind::Admin).unwrap().key;
+    assert!(first.expose().starts_with("usher_admin_"));
+    assert!(!store.is_access_key(AccessKeyKind::Admin, first.expose()));
+    assert!(store.is_access_key(AccessKeyKind::Admin, second.expose()));
+    assert!(!store.is_access_key(AccessKeyKind::Admin, ""));
+}
