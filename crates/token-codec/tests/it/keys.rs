@@ -163,6 +163,8 @@ fn no_debug_output_holds_a_secret_or_a_signature() {
     let (keys, mut buffer) = (ring(&[(0, None, 1)]), TokenBuffer::new());
     let token = verify(&text, &keys, &mut buffer).unwrap();
     let id = token.id().to_string();
+    let expected = "MacKey { subscribe_key: \"sub-c-1\", .. }";
+    assert_eq!(format!("{:?}", key(1)), expected);
     let shown = format!("{token:?} {:?} {keys:?}", key(1));
     assert!(shown.contains(&id));
     let signature = crate::raw::hex(&crate::raw::decoded(&text));
