@@ -150,7 +150,7 @@ pub(crate) fn load(
         return Ok(Err("an entry of the deny list cannot be read".to_owned()));
     }
     let mut contents = Contents {
-        sequence: read_sequence(&transaction)?,
+        sequence: sequence_in(&transaction)?,
         ..Contents::default()
     };
     for record in transaction.open_table(KEYSETS)?.iter()? {
@@ -174,7 +174,12 @@ pub(crate) fn load(
     Ok(Ok(contents))
 }
 
-fn read_sequence(transaction: &ReadTransaction) -> Result<u64, Failed> {
+/// How many commits there were.
+pub(crate) fn read_sequence(database: &Database) -> Result<u64, Failed> {
+    sequence_in(&database.begin_read()?)
+}
+
+fn sequence_in(transaction: &ReadTransaction) -> Result<u64, Failed> {
     let meta = transaction.open_table(META)?;
     Ok(meta
         .get(SEQUENCE)?
@@ -261,25 +266,43 @@ pub(crate) fn next_sequence(transaction: &WriteTransaction) -> Result<u64, Faile
     Ok(next)
 }
 
-/// Puts a token on the deny list. False when it is there.
+/// What an entry met on the deny list.
+pub(crate) enum Denied {
+    New,
+    /// It is there, with an earlier expiry until now.
+    Extended,
+    Already,
+}
+
+/// Puts a token on the deny list. The later of two expiries holds, and of two
+/// times of issue neither: an entry is never forgotten too early.
 pub(crate) fn deny(
     transaction: &WriteTransaction,
     key: &TableKey,
     expires_at: UnixSeconds,
     issued_at: Option<UnixSeconds>,
-) -> Result<bool, Failed> {
+) -> Result<Denied, Failed> {
     let mut table = transaction.open_table(DENY)?;
-    if table.get(key.bytes())?.is_some() {
-        return Ok(false);
+    let mut by_expiry = transaction.open_table(DENY_BY_EXPIRY)?;
+    let new = (expires_at.0, issued_at.map_or(UNKNOWN, |at| at.0));
+    let held = table.get(key.bytes())?.map(|held| held.value());
+    let Some(held) = held else {
+        table.insert(key.bytes(), new)?;
+        by_expiry.insert((new.0, key.bytes()), ())?;
+        return Ok(Denied::New);
+    };
+    let issued_at = if held.1 == new.1 { held.1 } else { UNKNOWN };
+    let merged = (held.0.max(new.0), issued_at);
+    if merged != held {
+        table.insert(key.bytes(), merged)?;
+        by_expiry.remove((held.0, key.bytes()))?;
+        by_expiry.insert((merged.0, key.bytes()), ())?;
     }
-    table.insert(
-        key.bytes(),
-        (expires_at.0, issued_at.map_or(UNKNOWN, |at| at.0)),
-    )?;
-    transaction
-        .open_table(DENY_BY_EXPIRY)?
-        .insert((expires_at.0, key.bytes()), ())?;
-    Ok(true)
+    Ok(if merged.0 > held.0 {
+        Denied::Extended
+    } else {
+        Denied::Already
+    })
 }
 
 /// Adds a rule. `Some` is the instant of one that covers it already.
@@ -303,8 +326,11 @@ pub(crate) fn read_record(
     subscribe_key: &str,
 ) -> Result<Option<Record>, Failed> {
     let table = transaction.open_table(KEYSETS)?;
-    let record = table.get(subscribe_key)?;
-    Ok(record.and_then(|record| serde_json::from_slice(record.value()).ok()))
+    table
+        .get(subscribe_key)?
+        .map(|record| serde_json::from_slice(record.value()))
+        .transpose()
+        .map_err(|_| Failed::Corrupted("the record of a keyset".to_owned()))
 }
 
 pub(crate) fn write_record(
@@ -312,7 +338,9 @@ pub(crate) fn write_record(
     subscribe_key: &str,
     record: &Record,
 ) -> Result<(), Failed> {
-    let json = zeroize::Zeroizing::new(serde_json::to_vec(record).unwrap_or_default());
+    let json = serde_json::to_vec(record)
+        .map(zeroize::Zeroizing::new)
+        .map_err(|error| Failed::Io(error.into()))?;
     transaction
         .open_table(KEYSETS)?
         .insert(subscribe_key, json.as_slice())?;
@@ -397,6 +425,21 @@ pub(crate) fn read_horizon(
     Ok(table
         .get((scope.bytes(), from))?
         .map_or(0, |held| held.value()))
+}
+
+/// Drops the horizons of signing keys that are no more: no token of theirs
+/// verifies.
+pub(crate) fn keep_horizons(
+    transaction: &WriteTransaction,
+    scope: &TableKey,
+    starts: &[u64],
+) -> Result<(), Failed> {
+    transaction
+        .open_table(HORIZONS)?
+        .retain_in((scope.bytes(), 0)..=(scope.bytes(), u64::MAX), |key, _| {
+            starts.contains(&key.1)
+        })?;
+    Ok(())
 }
 
 /// Every rule of a scope.

@@ -158,7 +158,9 @@ impl Scope {
     }
 
     pub(crate) fn deny(&self, id: TokenId, expires_at: UnixSeconds) {
-        self.tokens.pin().insert(id.0, expires_at.0);
+        self.tokens
+            .pin()
+            .update_or_insert(id.0, |held| (*held).max(expires_at.0), expires_at.0);
     }
 
     pub(crate) fn forget(&self, id: TokenId) {
@@ -203,6 +205,20 @@ impl Scope {
             Err(at) => horizons.insert(at, (from, horizon)),
         }
         self.horizons.store(Arc::new(horizons));
+    }
+
+    /// Keeps a horizon for each of these signing keys, given by the ascending
+    /// starts of their periods, and for no other: what an old key's tokens
+    /// left behind says nothing about a new key's.
+    pub(crate) fn set_signing_keys(&self, starts: &[u64]) {
+        let held = self.horizons.load();
+        let horizon = |from: &u64| {
+            let at = held.binary_search_by_key(from, |(from, _)| *from).ok();
+            at.and_then(|at| held.get(at))
+                .map_or(0, |(_, horizon)| *horizon)
+        };
+        let horizons = starts.iter().map(|from| (*from, horizon(from)));
+        self.horizons.store(Arc::new(horizons.collect()));
     }
 
     pub(crate) fn note_issued(&self, at: UnixSeconds) {

@@ -2,9 +2,9 @@
 //! that once existed is never made anew.
 
 use core::fmt;
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -21,6 +21,10 @@ use crate::secret;
 pub(crate) const FORMAT: u64 = 1;
 
 const MARKER: &str = "usher.json";
+/// Held locked by the process that has the directory.
+const LOCK: &str = "usher.lock";
+/// The sequence of the last acknowledged commit. See [`Directory::note_sequence`].
+const SEQUENCE: &str = "usher.sequence";
 const DATABASE: &str = "usher.redb";
 /// A database whose directory has no marker yet.
 const UNFINISHED: &str = "usher.redb.new";
@@ -74,12 +78,17 @@ struct Marker {
 pub(crate) struct Directory {
     path: PathBuf,
     id: String,
+    sequence: File,
+    /// Locked while it is open.
+    _lock: File,
     wrap_backend: Option<WrapBackend>,
 }
 
 impl Directory {
     /// Makes the directory if there is nothing, and opens what there is.
     pub(crate) fn open(path: &Path, options: &OpenOptions) -> Result<(Self, Database), OpenError> {
+        create_directory(path)?;
+        let lock = lock(path)?;
         let marker_path = path.join(MARKER);
         let id = match fs::read(&marker_path) {
             Ok(bytes) => read_marker(&marker_path, &bytes)?,
@@ -89,6 +98,8 @@ impl Directory {
         let directory = Self {
             path: path.to_owned(),
             id,
+            sequence: open_own(&path.join(SEQUENCE), false)?,
+            _lock: lock,
             wrap_backend: options.wrap_backend.clone(),
         };
         directory.finish_creation()?;
@@ -104,7 +115,7 @@ impl Directory {
     /// database under its first name; nothing was acknowledged until then.
     fn finish_creation(&self) -> Result<(), OpenError> {
         let (unfinished, database) = (self.path.join(UNFINISHED), self.database_path());
-        if database.exists() || !unfinished.exists() {
+        if is_there(&database)? || !is_there(&unfinished)? {
             return Ok(());
         }
         fs::rename(&unfinished, &database)
@@ -151,10 +162,43 @@ impl Directory {
             Err(error) => return Err(corrupt(&path, error)),
         }
         match database::read_id(&database) {
-            Ok(Some(id)) if id == self.id => Ok(database),
-            Ok(Some(_)) => Err(OpenError::Foreign { path }),
-            Ok(None) => Err(corrupt(&path, "it has no id")),
-            Err(error) => Err(corrupt(&path, error)),
+            Ok(Some(id)) if id == self.id => {}
+            Ok(Some(_)) => return Err(OpenError::Foreign { path }),
+            Ok(None) => return Err(corrupt(&path, "it has no id")),
+            Err(error) => return Err(corrupt(&path, error)),
+        }
+        self.check_sequence(&database)?;
+        Ok(database)
+    }
+
+    /// Notes beside the database how far it is, before anybody is told. One
+    /// flipped bit in the database's header makes the commit before the last
+    /// one the current one, all checksums in order; so does an older copy of
+    /// the file. Then this number is ahead, and the database is refused.
+    ///
+    /// It is not synced: after a power cut it may be behind, which says
+    /// nothing. So a failure to write it changes nothing either.
+    pub(crate) fn note_sequence(&self, sequence: u64) {
+        let text = format!("{sequence:020}{:020}", !sequence);
+        drop(self.sequence.write_all_at(text.as_bytes(), 0));
+    }
+
+    fn check_sequence(&self, database: &Database) -> Result<(), OpenError> {
+        let path = self.database_path();
+        let found = database::read_sequence(database).map_err(|error| corrupt(&path, error))?;
+        let mut noted = [0; 40];
+        if self.sequence.read_exact_at(&mut noted, 0).is_err() {
+            return Ok(());
+        }
+        let noted = core::str::from_utf8(&noted)
+            .ok()
+            .and_then(|text| text.split_at_checked(20))
+            .and_then(|(number, check)| Some((number.parse().ok()?, check.parse::<u64>().ok()?)))
+            .filter(|(number, check): &(u64, u64)| *number == !*check);
+        match noted {
+            Some((noted, _)) if noted > found => Err(OpenError::RolledBack { path, found, noted }),
+            // A number that a power cut tore says nothing.
+            Some(_) | None => Ok(()),
         }
     }
 
@@ -167,6 +211,8 @@ impl Directory {
 fn builder() -> Builder {
     let mut builder = Builder::new();
     builder.set_cache_size(CACHE_BYTES);
+    // Without it redb trusts a file that was closed in order, and may panic.
+    builder.set_check_integrity_on_open(true);
     builder
 }
 
@@ -193,16 +239,11 @@ fn read_marker(path: &Path, bytes: &[u8]) -> Result<String, OpenError> {
 /// Makes the directory, the database under its first name, then the marker.
 /// Returns the id.
 fn create(path: &Path) -> Result<String, OpenError> {
-    if path.join(DATABASE).exists() {
+    if is_there(&path.join(DATABASE))? {
         return Err(OpenError::NoMarker {
             path: path.to_owned(),
         });
     }
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(path)
-        .map_err(|error| file_error("create", path, &error))?;
     let mut raw = [0; 16];
     secret::random_bytes(&mut raw).map_err(|_| OpenError::File {
         doing: "get random bytes for",
@@ -210,6 +251,8 @@ fn create(path: &Path) -> Result<String, OpenError> {
         reason: "the system gives none".to_owned(),
     })?;
     let id = secret::hex(&raw).to_string();
+    // Whoever took marker and database away starts anew.
+    open_own(&path.join(SEQUENCE), true)?;
     create_database(&path.join(UNFINISHED), &id)?;
     write_marker(
         path,
@@ -222,16 +265,7 @@ fn create(path: &Path) -> Result<String, OpenError> {
 }
 
 fn create_database(path: &Path, id: &str) -> Result<(), OpenError> {
-    let mut options = File::options();
-    options
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600);
-    let file = options
-        .open(path)
-        .map_err(|error| file_error("create", path, &error))?;
+    let file = open_own(path, true)?;
     let database = FileBackend::new(file)
         .and_then(|backend| builder().create_with_backend(backend))
         .map_err(|error| database_error(path, error))?;
@@ -242,14 +276,69 @@ fn write_marker(directory: &Path, marker: &Marker) -> Result<(), OpenError> {
     let (path, temporary) = (directory.join(MARKER), directory.join("usher.json.new"));
     let failed = |error: &io::Error| file_error("write", &path, error);
     let text = serde_json::to_vec(marker).map_err(|error| failed(&error.into()))?;
-    let mut options = File::options();
-    options.write(true).create(true).truncate(true).mode(0o600);
-    let mut file = options.open(&temporary).map_err(|error| failed(&error))?;
+    let mut file = open_own(&temporary, true)?;
     file.write_all(&text)
         .and_then(|()| file.sync_all())
         .and_then(|()| fs::rename(&temporary, &path))
         .and_then(|()| sync_directory(directory))
         .map_err(|error| failed(&error))
+}
+
+/// Makes what is missing of `path`, and has each new name on the disk: a
+/// directory that a power cut takes away would start empty.
+fn create_directory(path: &Path) -> Result<(), OpenError> {
+    let failed = |error| file_error("create", path, &error);
+    let missing: Vec<&Path> = path
+        .ancestors()
+        .filter(|ancestor| !ancestor.as_os_str().is_empty())
+        .take_while(|ancestor| !ancestor.exists())
+        .collect();
+    for directory in missing.into_iter().rev() {
+        match DirBuilder::new().mode(0o700).create(directory) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                return Err(failed(error));
+            }
+            Ok(()) | Err(_) => {}
+        }
+        let parent = match directory.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            Some(_) | None => Path::new("."),
+        };
+        sync_directory(parent).map_err(failed)?;
+    }
+    Ok(())
+}
+
+fn lock(directory: &Path) -> Result<File, OpenError> {
+    let path = directory.join(LOCK);
+    let file = open_own(&path, false)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(OpenError::InUse {
+            path: directory.to_owned(),
+        }),
+        Err(TryLockError::Error(error)) => Err(file_error("lock", &path, &error)),
+    }
+}
+
+/// Opens a file that only we read, and makes it if there is none.
+fn open_own(path: &Path, truncate: bool) -> Result<File, OpenError> {
+    let mut options = File::options();
+    options.read(true).write(true).create(true);
+    options
+        .truncate(truncate)
+        .mode(0o600)
+        .open(path)
+        .map_err(|error| file_error("open", path, &error))
+}
+
+/// Whether there is something of this name, even a link to nowhere.
+fn is_there(path: &Path) -> Result<bool, OpenError> {
+    match fs::symlink_metadata(path) {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(file_error("read", path, &error)),
+    }
 }
 
 fn sync_directory(path: &Path) -> io::Result<()> {

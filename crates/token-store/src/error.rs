@@ -22,7 +22,7 @@ pub enum OpenError {
     /// Another process has it.
     #[error("`{path}` is in use by another process; ask that server with --server, or stop it")]
     InUse {
-        /// The database.
+        /// The data directory.
         path: PathBuf,
     },
     /// A database without a marker: not made by us, or half copied.
@@ -69,6 +69,20 @@ pub enum OpenError {
     Foreign {
         /// The database.
         path: PathBuf,
+    },
+    /// The database holds less than was acknowledged.
+    #[error(
+        "`{path}` holds changes up to {found}, and {noted} were acknowledged: it is an older copy \
+         or damaged; restore the whole directory from a backup, and revoke all tokens of each \
+         keyset if revocations may be missing"
+    )]
+    RolledBack {
+        /// The database.
+        path: PathBuf,
+        /// The sequence that it holds.
+        found: u64,
+        /// The sequence that was acknowledged.
+        noted: u64,
     },
     /// The database is damaged.
     #[error("`{path}` is damaged ({reason}); restore the data directory from a backup")]

@@ -229,9 +229,23 @@ impl Keyset {
         }
     }
 
+    /// The starts of the signing keys' periods.
+    pub(crate) fn signing_starts(&self) -> Vec<u64> {
+        self.signing_keys.iter().map(|key| key.from.0).collect()
+    }
+
     /// The longest life of a token of this keyset, in seconds.
     pub(crate) fn longest_life_seconds(&self) -> u64 {
         u64::from(self.longest_ttl).saturating_mul(60)
+    }
+
+    /// When the last token expires that may exist at `now`: issued as far
+    /// ahead as one is accepted, with the longest life that the settings ever
+    /// allowed. A revocation by id that knows no expiry is kept until then.
+    #[must_use]
+    pub fn latest_expiry(&self, now: UnixSeconds) -> UnixSeconds {
+        now.saturating_add(ISSUED_AHEAD_SECONDS_MAX)
+            .saturating_add(self.longest_life_seconds())
     }
 }
 

@@ -46,7 +46,7 @@ pub enum Revocation {
     },
 }
 
-/// What came of a revocation. All of them mean: it holds.
+/// What came of a revocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "an answer must be found for each")]
 pub enum Outcome {

@@ -107,14 +107,22 @@ pub struct SettingRow {
     pub name: &'static str,
     /// What values it takes.
     pub values: &'static str,
+    /// What it is when nobody says.
+    pub default: &'static str,
     /// What it means.
     pub meaning: &'static str,
 }
 
-const fn row(name: &'static str, values: &'static str, meaning: &'static str) -> SettingRow {
+const fn row(
+    name: &'static str,
+    values: &'static str,
+    default: &'static str,
+    meaning: &'static str,
+) -> SettingRow {
     SettingRow {
         name,
         values,
+        default,
         meaning,
     }
 }
@@ -124,51 +132,61 @@ pub const SETTINGS: [SettingRow; 10] = [
     row(
         "access_manager",
         "on|off",
+        "on",
         "off: grants and decisions are refused",
     ),
     row(
         "revocation",
         "on|off",
+        "on",
         "off: revokes by SDKs are refused; what is revoked stays revoked",
     ),
     row(
         "max_ttl",
         "minutes, 1 to 5256000",
+        "43200",
         "longest life of a token; above 43200 only without revocation",
     ),
     row(
         "list_users",
         "granted|open|off",
+        "granted",
         "who may list all users: by category, any token, secret key only",
     ),
     row(
         "list_channels",
         "granted|open|off",
+        "granted",
         "who may list all channels",
     ),
     row(
         "meta",
         "any|scalar",
+        "any",
         "whether meta may hold arrays and objects",
     ),
     row(
         "require_uuid",
         "on|off",
+        "off",
         "on: every grant must be bound to a uuid",
     ),
     row(
         "accept_unsigned_publish_body",
         "on|off",
+        "on",
         "on: a publish may be signed without its body",
     ),
     row(
         "on_stale",
         "serve|deny",
+        "serve",
         "what to do when the deny list is too old",
     ),
     row(
         "max_staleness",
         "seconds, 1 to 86400",
+        "60",
         "how old the deny list may be",
     ),
 ];

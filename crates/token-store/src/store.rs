@@ -107,6 +107,9 @@ impl Memory {
         let contents = database::load(database, &self.deny_list)
             .map_err(|error| error.to_string())
             .and_then(|contents| contents)?;
+        for keyset in &contents.keysets {
+            self.set_signing_keys(keyset);
+        }
         let keysets = contents.keysets.into_iter();
         let keysets = keysets.map(|keyset| (keyset.subscribe_key.to_string(), Arc::new(keyset)));
         self.keysets.store(Arc::new(keysets.collect()));
@@ -116,11 +119,32 @@ impl Memory {
         Ok(())
     }
 
+    /// Reads a database that was opened again. One that has forgotten what was
+    /// acknowledged is not taken.
+    pub(crate) fn load_again(&self, database: &Database) -> Result<(), String> {
+        let found = database::read_sequence(database).map_err(|error| error.to_string())?;
+        let acknowledged = self.sequence.load(Ordering::Acquire);
+        if found < acknowledged {
+            return Err(format!(
+                "the database holds changes up to {found} and {acknowledged} were acknowledged"
+            ));
+        }
+        self.load(database)
+    }
+
+    /// The horizons of a keyset are those of its signing keys.
+    fn set_signing_keys(&self, keyset: &Keyset) {
+        self.deny_list
+            .scope(TokenKind::AccessManager, keyset.subscribe_key.as_str())
+            .set_signing_keys(&keyset.signing_starts());
+    }
+
     pub(crate) fn set_sequence(&self, sequence: u64) {
         self.sequence.store(sequence, Ordering::Release);
     }
 
     pub(crate) fn put_keyset(&self, keyset: &Arc<Keyset>) {
+        self.set_signing_keys(keyset);
         self.keysets.rcu(|keysets| {
             let mut keysets = BTreeMap::clone(keysets);
             keysets.insert(keyset.subscribe_key.to_string(), Arc::clone(keyset));

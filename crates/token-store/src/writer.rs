@@ -10,7 +10,7 @@ use token_core::limits::NAME_BYTES_MAX;
 use token_core::{TokenId, TokenKind, UnixSeconds};
 
 use crate::access_key::{AccessKeyKind, MadeAccessKey};
-use crate::database::{self, Failed, TableKey};
+use crate::database::{self, Denied, Failed, TableKey};
 use crate::directory::Directory;
 use crate::error::StoreError;
 use crate::keyset::{Keyset, KeysetChange, Record, Rotation};
@@ -76,7 +76,10 @@ impl Drop for Writer {
     /// Lets the thread finish what was submitted.
     fn drop(&mut self) {
         drop(self.jobs.take());
-        if let Some(thread) = self.thread.take() {
+        // A callback that held the last clone drops it on the thread itself.
+        if let Some(thread) = self.thread.take()
+            && thread.thread().id() != std::thread::current().id()
+        {
             drop(thread.join());
         }
     }
@@ -169,7 +172,7 @@ impl Worker {
             return Ok(Arc::clone(database));
         }
         let database = self.directory.open_database().map_err(unavailable)?;
-        self.memory.load(&database).map_err(unavailable)?;
+        self.memory.load_again(&database).map_err(unavailable)?;
         let database = Arc::new(database);
         self.memory.database.store(Some(Arc::clone(&database)));
         self.database = Some(Arc::clone(&database));
@@ -193,6 +196,7 @@ impl Worker {
             }
             let sequence = database::next_sequence(&transaction)?;
             transaction.commit()?;
+            self.directory.note_sequence(sequence);
             self.memory.set_sequence(sequence);
             Ok(())
         };
@@ -260,17 +264,23 @@ impl Worker {
                     issued_at,
                     expires_at,
                 } => {
-                    if database::deny(transaction, &key, *expires_at, *issued_at)? {
-                        let (kind, scope, id) = (*kind, scope.clone(), *id);
-                        effects.push(Effect::Deny {
-                            kind,
-                            scope,
-                            id,
-                            expires_at: *expires_at,
-                        });
-                        Outcome::Revoked { until: None }
-                    } else {
-                        Outcome::Already { until: None }
+                    let denied = database::deny(transaction, &key, *expires_at, *issued_at)?;
+                    let effect = Effect::Deny {
+                        kind: *kind,
+                        scope: scope.clone(),
+                        id: *id,
+                        expires_at: *expires_at,
+                    };
+                    match denied {
+                        Denied::New => {
+                            effects.push(effect);
+                            Outcome::Revoked { until: None }
+                        }
+                        Denied::Extended => {
+                            effects.push(effect);
+                            Outcome::Already { until: None }
+                        }
+                        Denied::Already => Outcome::Already { until: None },
                     }
                 }
                 Revocation::Uuid {
@@ -531,11 +541,11 @@ fn keep_keyset(
     keyset: Keyset,
     effects: &mut Vec<Effect>,
 ) -> Result<Arc<Keyset>, Failed> {
-    database::write_record(
-        transaction,
-        keyset.subscribe_key.as_str(),
-        &Record::from(&keyset),
-    )?;
+    let subscribe_key = keyset.subscribe_key.as_str();
+    database::write_record(transaction, subscribe_key, &Record::from(&keyset))?;
+    if let Some(scope) = TableKey::of_scope(TokenKind::AccessManager, subscribe_key) {
+        database::keep_horizons(transaction, &scope, &keyset.signing_starts())?;
+    }
     let keyset = Arc::new(keyset);
     effects.push(Effect::Keyset(Arc::clone(&keyset)));
     Ok(keyset)
