@@ -89,12 +89,12 @@ fn write_claims(writer: &mut Writer<'_>, claims: &Claims) -> Result<(), EncodeEr
         key(writer, PAR)?;
         writer.array(count(claims.ancestors.len()))?;
         for ancestor in &claims.ancestors {
-            writer.bytes(&ancestor.0)?;
+            writer.str(&ancestor.to_string())?;
         }
     }
     if let Some(key_id) = &claims.key_id {
         key(writer, KID)?;
-        writer.bytes(key_id)?;
+        writer.str(key_id)?;
     }
     Ok(())
 }

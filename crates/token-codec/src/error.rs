@@ -180,9 +180,9 @@ pub enum Defect {
     /// A value that a token cannot hold: a tag, bytes in `meta`, a float that
     /// is not finite or not of 64 bits, a number below -2^63.
     Value,
-    /// Not 1 to [`ANCESTORS_MAX`] ids of 16 bytes.
+    /// Not 1 to [`ANCESTORS_MAX`] ids of 32 lower-case hexadecimal digits.
     Ancestors,
-    /// A key id that has not 1 to [`KEY_ID_BYTES_MAX`] bytes.
+    /// A key id that is no name of 1 to [`KEY_ID_BYTES_MAX`] bytes.
     KeyId,
     /// A signature of neither 32 bytes nor, with a `kid`, 64.
     SignatureLength,
@@ -217,8 +217,11 @@ impl fmt::Display for Defect {
                 write!(f, "`meta` is nested deeper than {META_NESTING_MAX} levels")
             }
             Self::Value => f.write_str("a value that a token cannot hold"),
-            Self::Ancestors => write!(f, "`par` is not 1 to {ANCESTORS_MAX} ids of 16 bytes"),
-            Self::KeyId => write!(f, "`kid` has not 1 to {KEY_ID_BYTES_MAX} bytes"),
+            Self::Ancestors => write!(
+                f,
+                "`par` is not 1 to {ANCESTORS_MAX} ids of 32 lower-case digits"
+            ),
+            Self::KeyId => write!(f, "`kid` is no name of 1 to {KEY_ID_BYTES_MAX} bytes"),
             Self::SignatureLength => {
                 f.write_str("`sig` has neither 32 bytes nor, with a `kid`, 64")
             }

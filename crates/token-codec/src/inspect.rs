@@ -56,7 +56,7 @@ pub struct UntrustedClaims {
     /// The tokens that it claims to come from.
     pub ancestors: Vec<TokenId>,
     /// The key that it names.
-    pub key_id: Option<Vec<u8>>,
+    pub key_id: Option<String>,
 }
 
 impl UntrustedClaims {
@@ -165,7 +165,7 @@ fn read_claims<'v>(
         },
         uuid,
         ancestors: read_ancestors(find("par"))?,
-        key_id: read_bytes(find("kid"), "kid")?,
+        key_id: find("kid").map(read_key_id).transpose()?,
     })
 }
 
@@ -217,9 +217,12 @@ fn read_ancestors(value: Option<&Value>) -> Result<Vec<TokenId>, InspectError> {
     };
     let ids = value.array().ok_or(ERROR)?;
     ids.iter()
-        .map(|id| id.bytes().and_then(|id| id.try_into().ok()))
-        .map(|id| id.map(TokenId).ok_or(ERROR))
+        .map(|id| id.text().and_then(|id| id.parse().ok()).ok_or(ERROR))
         .collect()
+}
+
+fn read_key_id(value: &Value) -> Result<String, InspectError> {
+    value.text().ok_or(InspectError::Value { key: "kid" })
 }
 
 fn read_bytes(value: Option<&Value>, key: &'static str) -> Result<Option<Vec<u8>>, InspectError> {

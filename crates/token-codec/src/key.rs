@@ -147,7 +147,7 @@ impl KeyRing {
     /// The key that verifies a token issued at `t` that names `key_id`: the
     /// keyset's own when it names none. Keys by name are reserved
     /// (docs/format.md 9), so none is known yet.
-    pub(crate) fn key_for(&self, t: UnixSeconds, key_id: Option<&[u8]>) -> Option<&MacKey> {
+    pub(crate) fn key_for(&self, t: UnixSeconds, key_id: Option<&str>) -> Option<&MacKey> {
         match key_id {
             None => self.key_at(t),
             Some(_) => None,

@@ -4,7 +4,7 @@
 use token_core::limits::{
     ANCESTORS_MAX, KEY_ID_BYTES_MAX, NAMES_PER_TOKEN_MAX, PATTERN_BYTES_MAX, PATTERNS_PER_TOKEN_MAX,
 };
-use token_core::{Category, InvalidPatternText, ResourceName, TtlMinutes, UnixSeconds};
+use token_core::{Category, InvalidPatternText, ResourceName, TokenId, TtlMinutes, UnixSeconds};
 
 use crate::error::{Defect, Malformed};
 use crate::layout::{
@@ -115,6 +115,11 @@ impl Outline {
             self.key_id = Some(read_key_id(reader)?);
         }
         Ok(present)
+    }
+
+    /// The key that the token names.
+    pub(crate) fn key_id<'b>(&self, bytes: &'b [u8]) -> Option<&'b str> {
+        Reader::new(self.key_id?.of(bytes)).text().ok()
     }
 
     /// The value of `sig`; its first 16 bytes are the id.
@@ -335,9 +340,9 @@ fn read_category(reader: &mut Reader<'_>) -> Result<(), Malformed> {
 
 fn read_uuid(reader: &mut Reader<'_>) -> Result<Span, Malformed> {
     let start = reader.position();
-    let uuid = reader.text()?;
-    if let Some(defect) = check_name(uuid) {
-        return Err(Malformed::new(start, defect));
+    let uuid = reader.text_bytes()?;
+    if !is_plain(uuid) {
+        check_text(reader.position(), uuid, start, check_name)?;
     }
     Ok(reader.span_from(start))
 }
@@ -351,7 +356,7 @@ fn read_ancestors(reader: &mut Reader<'_>) -> Result<Span, Malformed> {
         return Err(Malformed::new(start, Defect::Ancestors));
     }
     for _ in 0..count {
-        if reader.bytes()?.len() != ID_BYTES {
+        if read_id(reader.text()?).is_none() {
             return Err(Malformed::new(start, Defect::Ancestors));
         }
     }
@@ -360,9 +365,15 @@ fn read_ancestors(reader: &mut Reader<'_>) -> Result<Span, Malformed> {
 
 fn read_key_id(reader: &mut Reader<'_>) -> Result<Span, Malformed> {
     let start = reader.position();
-    let (key_id, span) = reader.bytes_span()?;
-    if !(1..=KEY_ID_BYTES_MAX).contains(&key_id.len()) {
+    let key_id = reader.text()?;
+    if key_id.len() > KEY_ID_BYTES_MAX || check_name(key_id).is_some() {
         return Err(Malformed::new(start, Defect::KeyId));
     }
-    Ok(span)
+    Ok(reader.span_from(start))
+}
+
+/// The id that 32 lower-case hexadecimal digits stand for.
+pub(crate) fn read_id(digits: &str) -> Option<TokenId> {
+    let lower = !digits.bytes().any(|digit| digit.is_ascii_uppercase());
+    digits.parse().ok().filter(|_| lower)
 }

@@ -9,9 +9,10 @@ use token_core::{
 };
 
 use crate::key::{Fingerprint, MacKey};
-use crate::layout::{ID_BYTES, key_order, of_kind};
+use crate::layout::{key_order, of_kind};
 use crate::meta;
 use crate::outline::Outline;
+use crate::outline::read_id;
 use crate::reader::{Reader, Span};
 use crate::verify::TokenBuffer;
 
@@ -145,7 +146,7 @@ impl<'b> VerifiedToken<'b> {
             meta: meta::read(&mut meta).unwrap_or_default(),
             uuid: self.uuid().map(str::to_owned),
             ancestors: self.ancestors().collect(),
-            key_id: self.key_id().map(<[u8]>::to_vec),
+            key_id: self.key_id().map(str::to_owned),
         }
     }
 
@@ -153,8 +154,8 @@ impl<'b> VerifiedToken<'b> {
         self.outline().issued_at
     }
 
-    pub(crate) fn key_id(&self) -> Option<&[u8]> {
-        self.outline().key_id.map(|span| self.part(span))
+    pub(crate) fn key_id(&self) -> Option<&str> {
+        Reader::new(self.part(self.outline().key_id?)).text().ok()
     }
 
     pub(crate) const fn fingerprint(&self) -> Fingerprint {
@@ -181,10 +182,7 @@ impl VerifiedClaims for VerifiedToken<'_> {
 
     fn ancestors(&self) -> impl Iterator<Item = TokenId> + '_ {
         let mut reader = Reader::new(self.part(self.outline().ancestors));
-        core::iter::from_fn(move || {
-            let id: &[u8; ID_BYTES] = reader.bytes().ok()?.first_chunk()?;
-            Some(TokenId(*id))
-        })
+        core::iter::from_fn(move || reader.text().ok().and_then(read_id))
     }
 
     fn issued_at(&self) -> UnixSeconds {

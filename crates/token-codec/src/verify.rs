@@ -96,7 +96,7 @@ pub fn verify<'b>(
     buffer.read(text)?;
     let TokenBuffer { bytes, outline } = &*buffer;
     let key = keys
-        .key_for(outline.issued_at, outline.key_id.map(|span| span.of(bytes)))
+        .key_for(outline.issued_at, outline.key_id(bytes))
         .ok_or(VerifyError::UnknownKey)?;
     if !key.verifies(outline.signed.of(bytes), outline.signature.of(bytes)) {
         return Err(VerifyError::Signature);

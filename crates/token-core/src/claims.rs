@@ -33,8 +33,9 @@ pub struct Claims {
     pub uuid: Option<String>,
     /// The tokens that it was narrowed from, at most 4. It dies with each.
     pub ancestors: Vec<TokenId>,
-    /// The key that signed it, when that is not the keyset's own.
-    pub key_id: Option<Vec<u8>>,
+    /// The name of the key that signed it, when that is not the keyset's own:
+    /// 1 to 16 bytes without control characters.
+    pub key_id: Option<String>,
 }
 
 impl Claims {
@@ -75,10 +76,11 @@ impl Claims {
                 ancestors: self.ancestors.len(),
             });
         }
-        if let Some(id) = &self.key_id
-            && (id.is_empty() || id.len() > KEY_ID_BYTES_MAX)
-        {
-            return Err(InvalidClaims::KeyIdLength { bytes: id.len() });
+        if let Some(id) = &self.key_id {
+            ResourceName::check(id).map_err(InvalidClaims::KeyId)?;
+            if id.len() > KEY_ID_BYTES_MAX {
+                return Err(InvalidClaims::KeyIdLength { bytes: id.len() });
+            }
         }
         match &self.uuid {
             Some(uuid) => ResourceName::check(uuid).map_err(InvalidClaims::Uuid),

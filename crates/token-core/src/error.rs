@@ -140,7 +140,9 @@ pub enum InvalidClaims {
         /// How many there are.
         ancestors: usize,
     },
-    /// A key id that is empty or longer than [`KEY_ID_BYTES_MAX`] bytes.
+    /// The key id is no name.
+    KeyId(InvalidName),
+    /// A key id that is longer than [`KEY_ID_BYTES_MAX`] bytes.
     KeyIdLength {
         /// Its length.
         bytes: usize,
@@ -180,6 +182,7 @@ impl fmt::Display for InvalidClaims {
                 f,
                 "a token may have at most {ANCESTORS_MAX} ancestors, this one has {ancestors}"
             ),
+            Self::KeyId(name) => write!(f, "the key id is no name: {name}"),
             Self::KeyIdLength { bytes } => {
                 write!(
                     f,

@@ -32,10 +32,7 @@ pub(crate) fn to_json(claims: &Claims) -> Value {
             ("meta", meta_to_json(&claims.meta)),
             ("uuid", json!(claims.uuid)),
             ("ancestors", json!(ancestors)),
-            (
-                "key_id",
-                json!(claims.key_id.as_deref().map(crate::raw::hex)),
-            ),
+            ("key_id", json!(claims.key_id)),
         ],
     )
 }
@@ -60,10 +57,7 @@ pub(crate) fn untrusted_to_json(claims: &UntrustedClaims) -> Value {
             ("meta", meta_to_json(&claims.meta)),
             ("uuid", json!(claims.uuid)),
             ("ancestors", json!(ancestors)),
-            (
-                "key_id",
-                json!(claims.key_id.as_deref().map(crate::raw::hex)),
-            ),
+            ("key_id", json!(claims.key_id)),
         ],
     )
 }

@@ -9,7 +9,7 @@ use token_core::{
 };
 
 use crate::raw::{
-    Raw, SIGNING_KEY, SUBSCRIBE_KEY, bytes, demo_key, demo_keys, mac_key, mac_with, padded,
+    Raw, SIGNING_KEY, SUBSCRIBE_KEY, bytes, demo_key, demo_keys, mac_key, mac_with, padded, text,
 };
 
 fn subscribe_key(text: &str) -> SubscribeKey {
@@ -137,9 +137,9 @@ fn a_cached_token_falls_with_the_key_of_its_time() {
 #[test]
 fn a_token_that_names_a_key_is_of_an_unknown_key() {
     let mut named = claims(10);
-    named.key_id = Some(b"edge".to_vec());
+    named.key_id = Some("edge".to_owned());
     assert_eq!(encode(&named, &demo_key()), Err(EncodeError::KeyId));
-    let raw = Raw::new().and("kid", bytes(b"edge"));
+    let raw = Raw::new().and("kid", text("edge"));
     let error = verify(&raw.text(), &demo_keys(), &mut TokenBuffer::new()).err();
     assert_eq!(error, Some(VerifyError::UnknownKey));
     let long = padded(&raw.ending_in(&bytes(&[7; 64])));

@@ -12,9 +12,7 @@ use token_core::{
     ResourceName, TokenId, TtlMinutes, UnixSeconds, VerifiedClaims as _,
 };
 
-use crate::raw::{
-    ISSUED_AT, Raw, array, bytes, demo_key, demo_keys, padded, section, sections, text,
-};
+use crate::raw::{ISSUED_AT, Raw, array, demo_key, demo_keys, padded, section, sections, text};
 
 fn claims(fill: impl FnOnce(&mut Grants)) -> Claims {
     let mut grants = Grants::new();
@@ -194,12 +192,12 @@ fn ancestors_and_key_ids() {
     assert!(encode(&narrowed, &demo_key()).is_err());
     let par = |count| {
         Raw::new()
-            .and("par", array(&vec![bytes(&[1; 16]); count]))
+            .and("par", array(&vec![text(&"01".repeat(16)); count]))
             .text()
     };
     assert!(verify(&par(ANCESTORS_MAX), &demo_keys(), &mut TokenBuffer::new()).is_ok());
     assert!(refusal(&par(ANCESTORS_MAX + 1)).contains("`par`"));
-    let kid = |length| Raw::new().and("kid", bytes(&vec![1; length])).text();
+    let kid = |length| Raw::new().and("kid", text(&"k".repeat(length))).text();
     assert_eq!(
         refusal(&kid(KEY_ID_BYTES_MAX)),
         "the keyset has no key for this token"

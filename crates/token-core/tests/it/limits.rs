@@ -127,9 +127,12 @@ fn claims_bound_time_meta_ancestors_and_key_id() {
         Err(InvalidClaims::TooManyAncestors { ancestors: 5 })
     );
 
-    let with_key_id = |n| claims_with(|c| c.key_id = Some(vec![7; n])).validate();
+    let with_key_id = |n| claims_with(|c| c.key_id = Some("k".repeat(n))).validate();
     assert_eq!(with_key_id(KEY_ID_BYTES_MAX), Ok(()));
-    assert_eq!(with_key_id(0), Err(InvalidClaims::KeyIdLength { bytes: 0 }));
+    assert_eq!(
+        with_key_id(0),
+        Err(InvalidClaims::KeyId(InvalidName::Empty))
+    );
     assert_eq!(
         with_key_id(17),
         Err(InvalidClaims::KeyIdLength { bytes: 17 })

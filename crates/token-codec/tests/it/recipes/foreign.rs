@@ -1,15 +1,15 @@
 //! Tokens of others and of later times.
 
 use super::{Recipe, recipe};
-use crate::raw::{Raw, array, bytes, padded, section, sections, unhex};
+use crate::raw::{Raw, array, bytes, padded, section, sections, text, unhex};
 
 /// Texts of which inspection shows something, whoever made them.
 #[expect(clippy::too_many_lines, reason = "a table of cases")]
 pub(crate) fn foreign() -> Vec<Recipe> {
-    let id = bytes(&[0x11; 16]);
+    let id = text(&"11".repeat(16));
     let long_signature = bytes(&[0xAB; 64]);
     let reserved = Raw::new().and("par", array(&[id.clone(), id]));
-    let reserved = reserved.and("kid", bytes(b"edge-1"));
+    let reserved = reserved.and("kid", text("edge-1"));
     let example = "qEF2AkF0GmqxO4BDdHRsGDxDcmVzpURjaGFuoWZyb29tLTEDQ2dycKBDc3BjoEN1c3KgRHV1aWSgQ3BhdKVEY2hhbqBDZ3JwoENzcGOgQ3VzcqBEdXVpZKBEbWV0YaBEdXVpZGVhbGljZUNzaWdYIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f";
     let real = "p0F2AkF0GmgvHt5DdHRsAUNyZXOlRGNoYW6hbHRlc3RfY2hhbm5lbAFDZ3JwoENzcGOhbHRlc3RfY2hhbm5lbAFDdXNyoER1dWlkoENwYXSlRGNoYW6gQ2dycKBDc3BjoEN1c3KgRHV1aWSgRG1ldGGgQ3NpZ1gg5SbDTbpbomw6t5qehALR-zenMHZBS7Nv1N-IxeMhp0s=";
     let unsorted = section(&[("zz", "01"), ("a", "03"), ("a", "1818")]);
@@ -100,7 +100,7 @@ pub(crate) fn foreign() -> Vec<Recipe> {
         recipe(
             "reserved: a key id and a signature of 32 bytes",
             "format 9",
-            Raw::new().and("kid", bytes(&[1; 16])).text(),
+            Raw::new().and("kid", text("sixteen-bytes-id")).text(),
         ),
     ]
 }

@@ -399,20 +399,22 @@ fn reserved() -> Vec<Recipe> {
     let table = "
         no ancestor               | format 9      | par 80
         five ancestors            | format 9      | par 85 I I I I I
-        an ancestor of 15 bytes   | format 9      | par 81 4f111111111111111111111111111111
-        an ancestor as text       | format 9      | par 81 6161
+        an ancestor of 31 digits  | format 9      | par 81 781f31313131313131313131313131313131313131313131313131313131313131
+        an ancestor in upper case | format 9      | par 81 782041413131313131313131313131313131313131313131313131313131313131
+        an ancestor as bytes      | format 9      | par 81 5011111111111111111111111111111111
         2^63-1 ancestors declared | format 9, C06 | par 9b7fffffffffffffff
-        an empty key id           | format 9      | kid 40
-        a key id of 17 bytes      | format 9      | kid 51 1111111111111111111111111111111111
-        a key id as text          | format 9      | kid 6161
+        an empty key id           | format 9      | kid 60
+        a key id of 17 bytes      | format 9      | kid 71 6161616161616161616161616161616161
+        a key id with a line end  | format 9      | kid 61 0a
+        a key id as bytes         | format 9      | kid 4161
     ";
-    let id = bytes(&[0x11; 16]);
+    let id = text(&"11".repeat(16));
     let mut all = rows(table, |row| {
         let (key, value) = row.split_once(' ').unwrap();
         let value = unhex(&value.replace('I', &hex(&id)));
         Raw::new().and(key, value).text()
     });
-    let kid = Raw::new().and("kid", bytes(b"k"));
+    let kid = Raw::new().and("kid", text("k"));
     let early = kid.clone().and("par", array(&[id])).text();
     let short = padded(&kid.ending_in(&bytes(&[0; 63])));
     all.extend([

@@ -58,7 +58,7 @@ pub(crate) fn tampered() -> Vec<Recipe> {
         recipe(
             "an ancestor more",
             "format 9",
-            moved(Raw::new().and("par", array(&[bytes(&[0; 16])]))),
+            moved(Raw::new().and("par", array(&[text(&"00".repeat(16))]))),
         ),
         recipe(
             "signed with the signing key itself",
