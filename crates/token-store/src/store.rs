@@ -108,7 +108,7 @@ impl Memory {
             .map_err(|error| error.to_string())
             .and_then(|contents| contents)?;
         for keyset in &contents.keysets {
-            self.set_signing_keys(keyset);
+            self.set_signing_keys(keyset.subscribe_key.as_str(), &keyset.signing_starts());
         }
         let keysets = contents.keysets.into_iter();
         let keysets = keysets.map(|keyset| (keyset.subscribe_key.to_string(), Arc::new(keyset)));
@@ -119,24 +119,11 @@ impl Memory {
         Ok(())
     }
 
-    /// Reads a database that was opened again. One that has forgotten what was
-    /// acknowledged is not taken.
-    pub(crate) fn load_again(&self, database: &Database) -> Result<(), String> {
-        let found = database::read_sequence(database).map_err(|error| error.to_string())?;
-        let acknowledged = self.sequence.load(Ordering::Acquire);
-        if found < acknowledged {
-            return Err(format!(
-                "the database holds changes up to {found} and {acknowledged} were acknowledged"
-            ));
-        }
-        self.load(database)
-    }
-
     /// The horizons of a keyset are those of its signing keys.
-    fn set_signing_keys(&self, keyset: &Keyset) {
+    fn set_signing_keys(&self, subscribe_key: &str, starts: &[u64]) {
         self.deny_list
-            .scope(TokenKind::AccessManager, keyset.subscribe_key.as_str())
-            .set_signing_keys(&keyset.signing_starts());
+            .scope(TokenKind::AccessManager, subscribe_key)
+            .set_signing_keys(starts);
     }
 
     pub(crate) fn set_sequence(&self, sequence: u64) {
@@ -144,7 +131,7 @@ impl Memory {
     }
 
     pub(crate) fn put_keyset(&self, keyset: &Arc<Keyset>) {
-        self.set_signing_keys(keyset);
+        self.set_signing_keys(keyset.subscribe_key.as_str(), &keyset.signing_starts());
         self.keysets.rcu(|keysets| {
             let mut keysets = BTreeMap::clone(keysets);
             keysets.insert(keyset.subscribe_key.to_string(), Arc::clone(keyset));
@@ -158,6 +145,7 @@ impl Memory {
             keysets.remove(subscribe_key);
             keysets
         });
+        self.set_signing_keys(subscribe_key, &[]);
     }
 
     pub(crate) fn put_access_key(&self, kind: AccessKeyKind, hash: [u8; 32]) {

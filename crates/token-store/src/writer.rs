@@ -172,7 +172,7 @@ impl Worker {
             return Ok(Arc::clone(database));
         }
         let database = self.directory.open_database().map_err(unavailable)?;
-        self.memory.load_again(&database).map_err(unavailable)?;
+        self.memory.load(&database).map_err(unavailable)?;
         let database = Arc::new(database);
         self.memory.database.store(Some(Arc::clone(&database)));
         self.database = Some(Arc::clone(&database));
@@ -373,6 +373,7 @@ impl Worker {
                     keyset: None,
                 };
                 database::write_record(transaction, &subscribe_key, &tombstone)?;
+                keep_horizons(transaction, &subscribe_key, &[])?;
                 effects.push(Effect::NoKeyset(subscribe_key));
                 return Ok(Ok(Arc::new(keyset)));
             }
@@ -543,12 +544,21 @@ fn keep_keyset(
 ) -> Result<Arc<Keyset>, Failed> {
     let subscribe_key = keyset.subscribe_key.as_str();
     database::write_record(transaction, subscribe_key, &Record::from(&keyset))?;
-    if let Some(scope) = TableKey::of_scope(TokenKind::AccessManager, subscribe_key) {
-        database::keep_horizons(transaction, &scope, &keyset.signing_starts())?;
-    }
+    keep_horizons(transaction, subscribe_key, &keyset.signing_starts())?;
     let keyset = Arc::new(keyset);
     effects.push(Effect::Keyset(Arc::clone(&keyset)));
     Ok(keyset)
+}
+
+/// Horizons are those of the signing keys that there are.
+fn keep_horizons(
+    transaction: &WriteTransaction,
+    subscribe_key: &str,
+    starts: &[u64],
+) -> Result<(), Failed> {
+    TableKey::of_scope(TokenKind::AccessManager, subscribe_key).map_or(Ok(()), |scope| {
+        database::keep_horizons(transaction, &scope, starts)
+    })
 }
 
 fn make_access_key(

@@ -130,7 +130,9 @@ fn instant(store: &Store) -> u64 {
         Outcome::Revoked { until: Some(until) } | Outcome::Already { until: Some(until) } => {
             until.0
         }
-        other => panic!("{other:?}"),
+        other @ (Outcome::Revoked { .. } | Outcome::Already { .. } | Outcome::Expired) => {
+            panic!("{other:?}")
+        }
     }
 }
 

@@ -3,9 +3,9 @@
 //! trusted.
 
 use core::ops::Bound;
+use core::sync::atomic::{AtomicI32, Ordering};
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, Ordering};
 
 use redb::backends::FileBackend;
 use redb::{BackendError, StorageBackend};
@@ -15,9 +15,14 @@ use crate::fixture::{START, TestClock, revoke, standing, token};
 
 /// What the disk answers to writes: 0 is well, else an errno.
 #[derive(Clone, Debug, Default)]
-struct Fault(Arc<AtomicI32>);
+pub(crate) struct Fault(Arc<AtomicI32>);
 
 impl Fault {
+    /// From now on writes fail with `errno`; 0 heals the disk.
+    pub(crate) fn set(&self, errno: i32) {
+        self.0.store(errno, Ordering::SeqCst);
+    }
+
     fn check(&self) -> Result<(), io::Error> {
         match self.0.load(Ordering::SeqCst) {
             0 => Ok(()),
@@ -89,7 +94,7 @@ impl StorageBackend for FaultyBackend {
     }
 }
 
-fn open(directory: &std::path::Path, fault: &Fault) -> Store {
+pub(crate) fn open(directory: &std::path::Path, fault: &Fault) -> Store {
     let fault = fault.clone();
     let mut options = OpenOptions::new(TestClock::new());
     options.wrap_backend = Some(Arc::new(move |builder, file| {
@@ -103,7 +108,7 @@ fn open(directory: &std::path::Path, fault: &Fault) -> Store {
 }
 
 const ENOSPC: i32 = 28;
-const EIO: i32 = 5;
+pub(crate) const EIO: i32 = 5;
 const EROFS: i32 = 30;
 
 #[test]
@@ -114,7 +119,7 @@ fn a_failing_disk_costs_the_answer_and_nothing_else() {
         let store = open(directory.path(), &fault);
         revoke(&store, token(1, START + 600));
 
-        fault.0.store(errno, Ordering::SeqCst);
+        fault.set(errno);
         for n in 2..5 {
             let failed = store.revoke(vec![token(n, START + 600)]);
             assert!(
@@ -133,7 +138,7 @@ fn a_failing_disk_costs_the_answer_and_nothing_else() {
             "questions go on"
         );
 
-        fault.0.store(0, Ordering::SeqCst);
+        fault.set(0);
         revoke(&store, token(2, START + 600));
         assert_ne!(standing(&store, 2, START, None), Standing::Good);
         drop(store);

@@ -1,9 +1,9 @@
 //! A clock that tests set, and stores in directories of their own.
 
+use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use token_core::{TokenId, TokenKind, UnixSeconds};
 use token_store::{

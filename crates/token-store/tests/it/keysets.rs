@@ -341,3 +341,33 @@ fn an_access_key_replaces_the_one_before() {
     assert!(store.is_access_key(AccessKeyKind::Admin, second.expose()));
     assert!(!store.is_access_key(AccessKeyKind::Admin, ""));
 }
+
+#[test]
+fn the_table_of_settings_names_the_defaults() {
+    for row in SETTINGS {
+        let mut settings = Settings::default();
+        settings.set(row.name, &json!(row.default)).unwrap();
+        assert_eq!(settings, Settings::default(), "{}", row.name);
+    }
+}
+
+/// Lower limits bind new tokens only; a revocation by id must outlast the old.
+#[test]
+fn the_latest_expiry_remembers_the_longest_life_ever_allowed() {
+    let (_directory, _clock, store) = store();
+    create(
+        &store,
+        NewKeyset {
+            subscribe_key: Some("sub-long".to_owned()),
+            ..named("long")
+        },
+    )
+    .unwrap();
+    let change = KeysetChange::Set {
+        subscribe_key: "sub-long".to_owned(),
+        settings: vec![("max_ttl".to_owned(), json!(1))],
+    };
+    let keyset = store.change_keyset(change).unwrap();
+    let latest = keyset.latest_expiry(UnixSeconds(START));
+    assert_eq!(latest, UnixSeconds(START + 125 + 43_200 * 60));
+}

@@ -63,9 +63,9 @@ fn round(wanted: usize) -> (usize, usize) {
         };
         let Ok(number) = number.parse() else { return };
         if mark == "!" {
-            acknowledged.push(number)
+            acknowledged.push(number);
         } else {
-            asked += 1
+            asked += 1;
         }
     };
     while acknowledged.len() < wanted {

@@ -8,13 +8,14 @@
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
     clippy::as_conversions,
-    clippy::print_stdout,
     reason = "a test may panic"
 )]
 
 mod clocks;
+mod damage;
 mod faults;
 mod fixture;
+mod horizons;
 mod keysets;
 mod kill;
 mod open;
