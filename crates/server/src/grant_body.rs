@@ -157,8 +157,13 @@ impl Reader {
         (meta, uuid)
     }
 
-    /// `resources` or `patterns`, whichever `part` says.
+    /// `resources` or `patterns`, whichever `part` says. The sections that one
+    /// SDK fills with copies of others come last, so that the first fault is
+    /// named where the caller made it (contract 2.1).
     fn sections(&mut self, part: &str, sections: &Object) {
+        let copies = |key: &str| matches!(key, "datasync:users" | "spaces" | "users");
+        let mut sections: Vec<_> = sections.iter().collect();
+        sections.sort_by_key(|(key, _)| copies(key));
         for (key, value) in sections {
             let path = format!("permissions.{part}.{key}");
             // Contract 10.8: an alias of `users`.
