@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use token_codec::{KeyRing, TokenBuffer, VerifyError, encode, verify};
+use token_codec::{KeyRing, TextError, TokenBuffer, VerifyError, encode, verify};
 use token_core::{TokenId, VerifiedClaims as _};
 
 use crate::raw::{Raw, bytes, decoded, demo_key, demo_keys, demo_mac, padded, text};
@@ -101,6 +101,28 @@ fn t03_no_other_alphabet_is_accepted() {
     ] {
         for text in [with_both.replace(from, to), with_both.replacen(from, to, 1)] {
             assert!(verify(&text, &keys, &mut buffer).is_err(), "{text}");
+        }
+    }
+}
+
+/// Tokens of every length within a block of 16 characters.
+#[test]
+fn t03_every_character_is_looked_at_wherever_it_stands() {
+    let (keys, mut buffer) = (demo_keys(), TokenBuffer::new());
+    for length in 1..=16 {
+        let token = Raw::new().and("uuid", text(&"u".repeat(length))).text();
+        let bare = token.trim_end_matches('=');
+        assert!(verify(bare, &keys, &mut buffer).is_ok());
+        for at in 0..bare.len() {
+            for odd in ["+", "/", "=", " ", "\0", "@", "[", "`", "{", "\u{7F}", "."] {
+                let text = format!("{}{odd}{}", &bare[..at], &bare[at + 1..]);
+                let error = verify(&text, &keys, &mut buffer).err();
+                // `=` that completes the text is padding: what is left is cut.
+                let padding = odd == "=" && at + 1 == bare.len() && bare.len() % 4 == 0;
+                let expected = VerifyError::Text(TextError::Character { at });
+                assert!(padding || error == Some(expected), "{at} {odd:?} {error:?}");
+                assert!(error.is_some());
+            }
         }
     }
 }
