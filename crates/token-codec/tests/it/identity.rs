@@ -118,7 +118,7 @@ fn t03_every_character_is_looked_at_wherever_it_stands() {
                 let text = format!("{}{odd}{}", &bare[..at], &bare[at + 1..]);
                 let error = verify(&text, &keys, &mut buffer).err();
                 // `=` that completes the text is padding: what is left is cut.
-                let padding = odd == "=" && at + 1 == bare.len() && bare.len() % 4 == 0;
+                let padding = odd == "=" && at + 1 == bare.len() && bare.len().is_multiple_of(4);
                 let expected = VerifyError::Text(TextError::Character { at });
                 assert!(padding || error == Some(expected), "{at} {odd:?} {error:?}");
                 assert!(error.is_some());
