@@ -153,15 +153,9 @@ pub(crate) fn load(
         sequence: sequence_in(&transaction)?,
         ..Contents::default()
     };
-    for record in transaction.open_table(KEYSETS)?.iter()? {
-        let (subscribe_key, record) = record?;
-        let keyset = serde_json::from_slice::<Record>(record.value())
-            .map_err(|_| format!("keyset `{}` cannot be read", subscribe_key.value()))
-            .and_then(|record| record.into_keyset(subscribe_key.value()));
-        match keyset {
-            Ok(keyset) => contents.keysets.extend(keyset),
-            Err(reason) => return Ok(Err(reason)),
-        }
+    match read_keysets(&transaction.open_table(KEYSETS)?)? {
+        Ok(keysets) => contents.keysets = keysets,
+        Err(reason) => return Ok(Err(reason)),
     }
     let access_keys = transaction.open_table(ACCESS_KEYS)?;
     for kind in AccessKeyKind::ALL {
@@ -172,6 +166,28 @@ pub(crate) fn load(
         );
     }
     Ok(Ok(contents))
+}
+
+fn read_keysets(
+    table: &impl redb::ReadableTable<&'static str, &'static [u8]>,
+) -> Result<Result<Vec<Keyset>, String>, Failed> {
+    let mut keysets = Vec::new();
+    for record in table.iter()? {
+        let (subscribe_key, record) = record?;
+        let keyset = serde_json::from_slice::<Record>(record.value())
+            .map_err(|_| format!("keyset `{}` cannot be read", subscribe_key.value()))
+            .and_then(|record| record.into_keyset(subscribe_key.value()));
+        match keyset {
+            Ok(keyset) => keysets.extend(keyset),
+            Err(reason) => return Ok(Err(reason)),
+        }
+    }
+    Ok(Ok(keysets))
+}
+
+/// The keysets, as this transaction has them.
+pub(crate) fn keysets(transaction: &WriteTransaction) -> Result<Vec<Keyset>, Failed> {
+    read_keysets(&transaction.open_table(KEYSETS)?)?.map_err(Failed::Corrupted)
 }
 
 /// How many commits there were.

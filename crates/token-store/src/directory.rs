@@ -13,7 +13,7 @@ use redb::{Builder, Database, DatabaseError};
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Clock;
-use crate::database;
+use crate::database::{self, Failed};
 use crate::error::OpenError;
 use crate::secret;
 
@@ -68,6 +68,11 @@ impl fmt::Debug for OpenOptions {
     }
 }
 
+#[derive(Deserialize)]
+struct Format {
+    format: u64,
+}
+
 #[derive(Serialize, Deserialize)]
 struct Marker {
     format: u64,
@@ -115,12 +120,12 @@ impl Directory {
     /// database under its first name; nothing was acknowledged until then.
     fn finish_creation(&self) -> Result<(), OpenError> {
         let (unfinished, database) = (self.path.join(UNFINISHED), self.database_path());
-        if is_there(&database)? || !is_there(&unfinished)? {
-            return Ok(());
+        if !is_there(&database)? && is_there(&unfinished)? {
+            fs::rename(&unfinished, &database)
+                .map_err(|error| file_error("rename", &unfinished, &error))?;
         }
-        fs::rename(&unfinished, &database)
-            .and_then(|()| sync_directory(&self.path))
-            .map_err(|error| file_error("rename", &unfinished, &error))
+        // Always: a process may have been killed before it came to this.
+        sync_directory(&self.path).map_err(|error| file_error("sync", &self.path, &error))
     }
 
     /// Opens the database, never makes it, and checks every page of it.
@@ -153,19 +158,19 @@ impl Directory {
             if matches!(error, DatabaseError::DatabaseAlreadyOpen) {
                 OpenError::InUse { path: path.clone() }
             } else {
-                corrupt(&path, error)
+                failed(&path, error)
             }
         })?;
         match database.check_integrity() {
             Ok(true) => {}
             Ok(false) => return Err(corrupt(&path, "a checksum does not match")),
-            Err(error) => return Err(corrupt(&path, error)),
+            Err(error) => return Err(failed(&path, error)),
         }
         match database::read_id(&database) {
             Ok(Some(id)) if id == self.id => {}
             Ok(Some(_)) => return Err(OpenError::Foreign { path }),
             Ok(None) => return Err(corrupt(&path, "it has no id")),
-            Err(error) => return Err(corrupt(&path, error)),
+            Err(error) => return Err(failed(&path, error)),
         }
         self.check_sequence(&database)?;
         Ok(database)
@@ -185,7 +190,7 @@ impl Directory {
 
     fn check_sequence(&self, database: &Database) -> Result<(), OpenError> {
         let path = self.database_path();
-        let found = database::read_sequence(database).map_err(|error| corrupt(&path, error))?;
+        let found = database::read_sequence(database).map_err(|error| failed(&path, error))?;
         let mut noted = [0; 40];
         if self.sequence.read_exact_at(&mut noted, 0).is_err() {
             return Ok(());
@@ -200,6 +205,11 @@ impl Directory {
             // A number that a power cut tore says nothing.
             Some(_) | None => Ok(()),
         }
+    }
+
+    /// What to call an error of the database.
+    pub(crate) fn failed(&self, error: Failed) -> OpenError {
+        failed(&self.database_path(), error)
     }
 
     /// What to call damage that is found while the database is read.
@@ -220,14 +230,16 @@ fn read_marker(path: &Path, bytes: &[u8]) -> Result<String, OpenError> {
     let bad = |_| OpenError::BadMarker {
         path: path.to_owned(),
     };
-    let marker: Marker = serde_json::from_slice(bytes).map_err(bad)?;
-    if marker.format > FORMAT {
+    // Alone: a newer marker may have other fields.
+    let Format { format } = serde_json::from_slice(bytes).map_err(bad)?;
+    if format > FORMAT {
         return Err(OpenError::Newer {
             path: path.to_owned(),
-            found: marker.format,
+            found: format,
             supported: FORMAT,
         });
     }
+    let marker: Marker = serde_json::from_slice(bytes).map_err(bad)?;
     if marker.format == 0 || marker.id.len() != 32 {
         return Err(OpenError::BadMarker {
             path: path.to_owned(),
@@ -359,6 +371,21 @@ fn database_error(path: &Path, error: impl fmt::Display) -> OpenError {
         path: path.to_owned(),
         reason: error.to_string(),
     }
+}
+
+/// A disk that fails or is full is not damage: whoever restores a backup for it
+/// loses what was revoked since.
+fn failed(path: &Path, error: impl Into<Failed>) -> OpenError {
+    let error = error.into();
+    if let Failed::Io(error) = &error
+        && !matches!(
+            error.kind(),
+            io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData
+        )
+    {
+        return file_error("use", path, error);
+    }
+    corrupt(path, error)
 }
 
 fn corrupt(path: &Path, reason: impl fmt::Display) -> OpenError {

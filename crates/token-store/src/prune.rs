@@ -70,7 +70,7 @@ pub(crate) struct Forgotten {
 /// tokens have all expired by their horizons.
 pub(crate) fn prune(
     transaction: &WriteTransaction,
-    keysets: &[std::sync::Arc<Keyset>],
+    keysets: &[Keyset],
     now: UnixSeconds,
 ) -> Result<Forgotten, Failed> {
     let mut forgotten = Forgotten::default();
@@ -95,7 +95,7 @@ pub(crate) fn prune(
 /// The starts of the signing keys that may have signed a token: the one of its
 /// time of issue, or all when that is unknown. A scope without a keyset has
 /// one key from the start.
-fn signing_periods(keysets: &[std::sync::Arc<Keyset>], entry: &PrunedEntry) -> Vec<u64> {
+fn signing_periods(keysets: &[Keyset], entry: &PrunedEntry) -> Vec<u64> {
     let keyset = keysets.iter().find(|keyset| {
         entry.kind == TokenKind::AccessManager && keyset.subscribe_key.as_str() == entry.scope
     });

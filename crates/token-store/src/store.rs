@@ -79,8 +79,8 @@ impl Memory {
 
     /// Learns what was issued before: from the last process, or by assuming
     /// the worst when it was killed.
-    fn learn_issued(&self, database: &Database) -> Result<(), String> {
-        let latest = database::take_latest_issued(database).map_err(|error| error.to_string())?;
+    fn learn_issued(&self, database: &Database) -> Result<(), database::Failed> {
+        let latest = database::take_latest_issued(database)?;
         self.closed_well.store(latest.is_some(), Ordering::Release);
         if latest.is_none() {
             self.deny_list.assume_issued_after_rules();
@@ -183,8 +183,10 @@ impl Store {
         let memory = Arc::new(Memory::new(options.clock));
         memory
             .load(&database)
-            .and_then(|()| memory.learn_issued(&database))
             .map_err(|reason| opened.corrupt(reason))?;
+        memory
+            .learn_issued(&database)
+            .map_err(|error| opened.failed(error))?;
         let database = Arc::new(database);
         memory.database.store(Some(Arc::clone(&database)));
         let writer = Writer::start(opened, database, Arc::clone(&memory)).map_err(|error| {

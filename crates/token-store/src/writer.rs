@@ -1,8 +1,10 @@
 //! The one thread that writes. What waits while it commits shares the next
 //! commit.
 
+use core::panic::AssertUnwindSafe;
+use std::panic::catch_unwind;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 
 use redb::{Database, WriteTransaction};
@@ -24,6 +26,9 @@ pub(crate) type Done<T> = Box<dyn FnOnce(Result<T, StoreError>) + Send>;
 /// Most jobs that share a commit.
 const JOBS_PER_COMMIT_MAX: usize = 1_024;
 
+/// Most jobs that wait for a commit; of whole batches they take about 100 MB.
+const JOBS_WAITING_MAX: usize = 1_024;
+
 /// Something to write.
 pub(crate) enum Job {
     Revoke(Vec<Revocation>, Done<Vec<Outcome>>),
@@ -35,7 +40,7 @@ pub(crate) enum Job {
 /// The handle of the thread.
 #[derive(Debug)]
 pub(crate) struct Writer {
-    jobs: Option<Sender<Job>>,
+    jobs: Option<SyncSender<Job>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -45,7 +50,7 @@ impl Writer {
         database: Arc<Database>,
         memory: Arc<Memory>,
     ) -> std::io::Result<Self> {
-        let (jobs, queue) = channel();
+        let (jobs, queue) = sync_channel(JOBS_WAITING_MAX);
         let watch = ClockWatch::new(&*memory.clock);
         let worker = Worker {
             directory,
@@ -66,8 +71,10 @@ impl Writer {
         let Some(jobs) = &self.jobs else {
             return job.fail(StoreError::Closed);
         };
-        if let Err(refused) = jobs.send(job) {
-            refused.0.fail(StoreError::Closed);
+        match jobs.try_send(job) {
+            Ok(()) => {}
+            Err(TrySendError::Full(job)) => job.fail(unavailable("too many changes are waiting")),
+            Err(TrySendError::Disconnected(job)) => job.fail(StoreError::Closed),
         }
     }
 }
@@ -152,8 +159,10 @@ impl Worker {
         let mut waiting: Vec<Told> = Vec::with_capacity(jobs.len());
         let committed = self.commit(&database, jobs, &mut waiting);
         let told = match committed {
-            Ok(effects) => {
+            Ok((effects, sequence)) => {
                 effects.into_iter().for_each(|effect| self.apply(effect));
+                // Last: whoever sees this number sees what it counts.
+                self.memory.set_sequence(sequence);
                 Ok(())
             }
             Err(error) => {
@@ -163,7 +172,10 @@ impl Worker {
                 Err(unavailable(error))
             }
         };
-        waiting.into_iter().for_each(|tell| tell(told.clone()));
+        for tell in waiting {
+            // A callback that panics costs nobody else the writer.
+            drop(catch_unwind(AssertUnwindSafe(|| tell(told.clone()))));
+        }
     }
 
     /// The database, opened again and read again if the last commit failed.
@@ -186,7 +198,7 @@ impl Worker {
         database: &Database,
         jobs: Vec<Job>,
         waiting: &mut Vec<Told>,
-    ) -> Result<Vec<Effect>, Failed> {
+    ) -> Result<(Vec<Effect>, u64), Failed> {
         let mut jobs = jobs.into_iter();
         let mut effects = Vec::new();
         let mut work = || {
@@ -197,10 +209,9 @@ impl Worker {
             let sequence = database::next_sequence(&transaction)?;
             transaction.commit()?;
             self.directory.note_sequence(sequence);
-            self.memory.set_sequence(sequence);
-            Ok(())
+            Ok(sequence)
         };
-        let result: Result<(), Failed> = work();
+        let result: Result<u64, Failed> = work();
         // Those that were not begun fail with the rest.
         for job in jobs {
             waiting.push(Box::new(|result| {
@@ -209,7 +220,7 @@ impl Worker {
                 }
             }));
         }
-        result.map(|()| effects)
+        result.map(|sequence| (effects, sequence))
     }
 
     fn perform(
@@ -412,7 +423,8 @@ impl Worker {
         if !self.watch.agreed(&*self.memory.clock) {
             return Ok(Pruned::default());
         }
-        let keysets: Vec<Arc<Keyset>> = self.memory.keysets.load().values().cloned().collect();
+        // Not those in memory: one may have changed in this very commit.
+        let keysets = database::keysets(transaction)?;
         let forgotten = prune::prune(transaction, &keysets, self.memory.clock.now())?;
         let pruned = Pruned {
             tokens: forgotten.tokens.len(),

@@ -13,10 +13,14 @@
 
 mod clocks;
 mod damage;
+mod disk;
 mod faults;
 mod fixture;
 mod horizons;
 mod keysets;
 mod kill;
 mod open;
+mod power;
+mod refusals;
 mod revocations;
+mod sharing;
