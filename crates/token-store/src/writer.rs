@@ -169,6 +169,7 @@ impl Worker {
                 // What reached the disk is unknown until it is read again.
                 self.database = None;
                 self.memory.database.store(None);
+                drop(database);
                 Err(unavailable(error))
             }
         };

@@ -92,6 +92,19 @@ fn an_older_copy_of_the_database_is_refused() {
     );
 }
 
+#[test]
+fn an_empty_database_stays_empty() {
+    let directory = tempfile::tempdir().unwrap();
+    drop(open(directory.path(), &TestClock::new()).unwrap());
+    let database = directory.path().join("usher.redb");
+    fs::write(&database, "").unwrap();
+    for _ in 0..2 {
+        let error = open(directory.path(), &TestClock::new()).unwrap_err();
+        assert!(error.to_string().contains("the file is empty"), "{error}");
+        assert_eq!(fs::metadata(&database).unwrap().len(), 0);
+    }
+}
+
 /// It is not synced, so a power cut may leave it behind or in pieces.
 #[test]
 fn a_sequence_that_is_gone_or_torn_says_nothing() {
@@ -138,7 +151,9 @@ fn a_store_whose_disk_failed_is_still_in_use() {
     let fault = Fault::default();
     let store = faults::open(directory.path(), &fault);
     fault.set(EIO);
-    store.revoke(vec![token(1, START + 600)]).unwrap_err();
+    for _ in 0..2 {
+        store.revoke(vec![token(1, START + 600)]).unwrap_err();
+    }
     let error = open(directory.path(), &TestClock::new()).unwrap_err();
     assert!(matches!(error, OpenError::InUse { .. }), "{error}");
 }
