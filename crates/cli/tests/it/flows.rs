@@ -228,3 +228,44 @@ fn keysets_are_made_changed_rotated_and_deleted() {
     keyset(&["delete", "demo"]).yes();
     assert_eq!(keyset(&["show", "demo"]).exit, 1);
 }
+
+/// contract 10.3: the names under which SDKs show what 2026 added.
+#[test]
+fn inspect_shows_users_datasync_and_categories() {
+    let directory = directory_with_keyset();
+    let token = grant(
+        &directory,
+        &[
+            "--user",
+            "alice=create,get",
+            "--entity",
+            "order-1=update",
+            "--relationship-pattern",
+            "^a:=delete",
+            "--membership",
+            "m=get",
+            "--category",
+            "uuids",
+        ],
+    );
+    let inspected = run(&["inspect", &token, "--json"]).yes();
+    let at = |pointer: &str| inspected.pointer(pointer).cloned();
+    assert_eq!(at("/resources/users/alice/create"), Some(true.into()));
+    assert_eq!(at("/resources/users/alice/update"), Some(false.into()));
+    assert_eq!(
+        at("/resources/dataSync/entities/order-1/update"),
+        Some(true.into())
+    );
+    assert_eq!(at("/resources/dataSync/entities/order-1/create"), None);
+    assert_eq!(
+        at("/resources/dataSync/memberships/m/get"),
+        Some(true.into())
+    );
+    assert_eq!(
+        at("/patterns/dataSync/relationships/^a:/delete"),
+        Some(true.into())
+    );
+    assert_eq!(at("/categories/uuids/get"), Some(true.into()));
+    assert_eq!(at("/categories/channels"), None);
+    assert_eq!(at("/resources/channels"), Some(serde_json::json!({})));
+}

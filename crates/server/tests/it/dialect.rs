@@ -1,7 +1,7 @@
 //! testdata/http: every answer of the signed dialect, to the letter.
-//! contract 2.1, contract 2.2, contract 2.3, contract 2.4, contract 2.5,
+//! contract 2, contract 2.1, contract 2.2, contract 2.3, contract 2.4, contract 2.5,
 //! contract 3, contract 9, contract 10.1, contract 10.8; attacks H07, X01, X06,
-//! T05.
+//! T05. contract 10.7: what a grant takes did not change with 2026.
 
 use std::collections::BTreeMap;
 

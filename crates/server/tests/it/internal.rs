@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
+use token_core::limits::CHECKS_PER_BATCH_MAX;
 use token_server::Caller;
 
 use crate::harness::{Harness, NOW, PUBLISH_KEY, SECRET_KEY, SUBSCRIBE_KEY, read_on};
@@ -254,12 +255,14 @@ async fn a_batch_answers_each_check_by_itself() {
     let many = |n: usize| json!({"checks": vec![json!({}); n]});
     assert_eq!(
         harness
-            .admin("POST", "/v1/check/batch", &many(1_000))
+            .admin("POST", "/v1/check/batch", &many(CHECKS_PER_BATCH_MAX))
             .await
             .status,
         200
     );
-    let refused = harness.admin("POST", "/v1/check/batch", &many(1_001)).await;
+    let refused = harness
+        .admin("POST", "/v1/check/batch", &many(CHECKS_PER_BATCH_MAX + 1))
+        .await;
     assert_eq!(code(&refused.json()), "too_many_items");
 }
 

@@ -5,6 +5,7 @@ use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 
 use serde_json::{Value, json};
+use token_core::limits::{CHECK_BODY_BYTES_MAX, GRANT_BODY_BYTES_MAX, REQUEST_HEAD_BYTES_MAX};
 use token_server::{Config, Server, StartError};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -124,27 +125,36 @@ async fn h03_a_request_that_is_too_large_is_refused_early() {
     let expected =
         r#"{"message":"Request URI Too Long","error":true,"service":"Balancer","status":414}"#;
     assert_eq!((status, body.as_str()), (414, expected));
-    let head = format!(
-        "GET / HTTP/1.1\r\nhost: a\r\nx: {}\r\n\r\n",
-        "a".repeat(33_000)
-    );
-    assert_eq!(send(public, head.as_bytes()).await.0, 431);
+    // Counted are the target and each header's name and value: here `/`,
+    // `host`, `a`, `connection`, `close`, `x`.
+    for (more, status) in [(0, 404), (1, 431)] {
+        let value = "a".repeat(REQUEST_HEAD_BYTES_MAX - 22 + more);
+        let head = format!("GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\nx: {value}\r\n\r\n");
+        assert_eq!(send(public, head.as_bytes()).await.0, status);
+    }
     let expected =
         r#"{"status":413,"error":true,"service":"Balancer","message":"Request Entity Too Large."}"#;
-    for size in [64 * 1024 + 1, 100_000_000] {
+    for size in [GRANT_BODY_BYTES_MAX + 1, 100_000_000] {
         let head =
             format!("POST /v3/pam/s/grant HTTP/1.1\r\nhost: a\r\ncontent-length: {size}\r\n\r\n");
         let (status, _, body) = send(public, head.as_bytes()).await;
         assert_eq!((status, body.as_str()), (413, expected));
     }
+    let whole = " ".repeat(GRANT_BODY_BYTES_MAX);
+    assert_eq!(post(public, "/v3/pam/s/grant", "", &whole).await.0, 400);
     let internal = server.internal_address();
-    let head = "POST /v1/check HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1048577\r\n\r\n";
+    let head = format!(
+        "POST /v1/check HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}\r\n\r\n",
+        CHECK_BODY_BYTES_MAX + 1
+    );
     let (status, head, body) = send(internal, head.as_bytes()).await;
     assert_eq!(
         (status, field(&body, "/error/code").as_str()),
         (413, "body_too_large")
     );
     assert!(head.contains("cache-control: no-store"));
+    let whole = " ".repeat(CHECK_BODY_BYTES_MAX);
+    assert_eq!(post(internal, "/v1/check", "", &whole).await.0, 400);
     // A million names in a list that is small enough to arrive.
     let names = vec!["a"; 200_000];
     let check = json!({"subscribe_key": "s", "operation": "history", "channels": names});

@@ -1,4 +1,4 @@
-//! What inspection makes of anything. Tokens of others are in
+//! What inspection makes of anything: format 10. Tokens of others are in
 //! testdata/tokens/foreign.toml (contract 4, contract 10.2).
 
 use token_codec::{InspectError, UntrustedToken, fuzzing};

@@ -140,3 +140,25 @@ fn a_buffer_forgets_the_token_before() {
         }
     }
 }
+
+/// contract 4.1: what every official SDK needs of a token, whatever it grants.
+#[test]
+fn a_token_has_what_every_sdk_reads() {
+    let mut least = Grants::new();
+    least.allow_category(Category::Uuids);
+    let claims = Claims::new(UnixSeconds(1_790_000_000), TtlMinutes(1), least);
+    let text = encode(&claims, &crate::raw::demo_key()).unwrap();
+    // Python and Swift read padded text only.
+    assert_eq!(text.len() % 4, 0);
+    let bytes = crate::raw::decoded(&text);
+    // `v` is 2, `t` takes 32 bits, and the keys of the protocol are bytes.
+    assert!(bytes.starts_with(b"\xA8\x41v\x02\x41t\x1A"));
+    let has = |part: &[u8]| bytes.windows(part.len()).any(|window| window == part);
+    // All five sections in both parts, even when empty; then `meta`, a map.
+    let sections = b"\xA5\x44chan\xA0\x43grp\xA0\x43spc\xA0\x43usr\xA0\x44uuid\xA0";
+    assert!(has(&[b"\x43res", &sections[..]].concat()));
+    assert!(has(&[b"\x43pat", &sections[..], b"\x44meta\xA0"].concat()));
+    // `sig` is last and has 32 bytes.
+    let sig = bytes.len() - 38;
+    assert!(bytes[sig..].starts_with(b"\x43sig\x58\x20"));
+}

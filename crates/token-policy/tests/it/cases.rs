@@ -1,5 +1,6 @@
 //! The runner of `testdata/policy`: a request line, claims, and what is to come
-//! of it (contract 5, contract 9, contract 10.4, contract 10.5, contract 10.8).
+//! of it (contract 5, contract 9, contract 10.4, contract 10.5, contract 10.6,
+//! contract 10.8).
 
 use std::collections::BTreeSet;
 use std::fs;
