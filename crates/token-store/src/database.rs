@@ -214,17 +214,25 @@ fn load_deny_list(transaction: &ReadTransaction, deny_list: &DenyList) -> Result
             .scope(kind, scope)
             .raise_horizon(from, horizon.value());
     }
+    // A scope's entries are neighbours, so its map is made of one size at once.
+    let mut scope_key = Vec::new();
+    let mut entries = Vec::new();
     for entry in transaction.open_table(DENY)?.iter()? {
         let (key, value) = entry?;
-        let Some((kind, scope, id)) = split(key.value()) else {
+        let Some((id, of_scope)) = key.value().split_last_chunk::<16>().map(|(s, id)| (id, s))
+        else {
             return Ok(false);
         };
-        let Ok(id) = <[u8; 16]>::try_from(id) else {
-            return Ok(false);
-        };
-        deny_list
-            .scope(kind, scope)
-            .deny(TokenId(id), UnixSeconds(value.value().0));
+        if of_scope != scope_key {
+            if !deny_all(deny_list, &scope_key, &mut entries) {
+                return Ok(false);
+            }
+            scope_key = of_scope.to_vec();
+        }
+        entries.push((TokenId(*id), UnixSeconds(value.value().0)));
+    }
+    if !deny_all(deny_list, &scope_key, &mut entries) {
+        return Ok(false);
     }
     for entry in transaction.open_table(RULES)?.iter()? {
         let (key, until) = entry?;
@@ -239,6 +247,23 @@ fn load_deny_list(transaction: &ReadTransaction, deny_list: &DenyList) -> Result
             .add_rule(uuid, UnixSeconds(until.value()));
     }
     Ok(true)
+}
+
+/// Puts entries of one scope on the deny list. False when the key is none.
+fn deny_all(
+    deny_list: &DenyList,
+    scope_key: &[u8],
+    entries: &mut Vec<(TokenId, UnixSeconds)>,
+) -> bool {
+    if entries.is_empty() {
+        return true;
+    }
+    let Some((kind, scope, [])) = split(scope_key) else {
+        return false;
+    };
+    deny_list.scope(kind, scope).deny_all(entries);
+    entries.clear();
+    true
 }
 
 /// What the last process to close the store had issued, scope by scope; `None`

@@ -163,6 +163,14 @@ impl Scope {
             .update_or_insert(id.0, |held| (*held).max(expires_at.0), expires_at.0);
     }
 
+    pub(crate) fn deny_all(&self, entries: &[(TokenId, UnixSeconds)]) {
+        let tokens = self.tokens.pin();
+        tokens.reserve(entries.len().saturating_sub(tokens.len()));
+        for (id, expires_at) in entries {
+            tokens.update_or_insert(id.0, |held| (*held).max(expires_at.0), expires_at.0);
+        }
+    }
+
     pub(crate) fn forget(&self, id: TokenId) {
         self.tokens.pin().remove(&id.0);
     }
