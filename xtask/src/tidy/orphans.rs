@@ -66,6 +66,11 @@ fn is_compiled(tree: &Tree, package: &str, inside: &str) -> bool {
     if manifest.contains(&format!("path = \"{inside}\"")) {
         return true;
     }
+    // A bench is named, so that it can say `harness = false`.
+    if let Some(name) = inside.strip_prefix("benches/") {
+        let name = name.trim_end_matches(".rs");
+        return manifest.contains(&format!("name = \"{name}\""));
+    }
     is_declared(tree, package, inside)
 }
 
@@ -150,6 +155,16 @@ mod tests {
             ("crates/a/tests/it/main.rs", ""),
         ];
         assert_eq!(found(&files), ["crates/a/Cargo.toml"]);
+    }
+
+    #[test]
+    fn a_bench_that_the_manifest_does_not_name_is_found() {
+        let files = [
+            ("benches/Cargo.toml", "[[bench]]\nname = \"verify\"\n"),
+            ("benches/benches/verify.rs", ""),
+            ("benches/benches/lost.rs", ""),
+        ];
+        assert_eq!(found(&files), ["benches/benches/lost.rs"]);
     }
 
     #[test]
