@@ -7,6 +7,8 @@ mod config;
 mod conn;
 mod error;
 mod fields;
+#[doc(hidden)]
+pub mod fuzzing;
 mod grant_body;
 mod internal;
 mod issue;

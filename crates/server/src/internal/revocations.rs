@@ -123,8 +123,7 @@ fn read(service: &Service, keyset: &Prepared, mut fields: Fields) -> Result<Revo
         let id = id
             .parse()
             .map_err(|_| invalid("a token id is 32 hexadecimal digits", "id"))?;
-        let longest = u64::from(keyset.settings().max_ttl).saturating_mul(60);
-        let default = service.now().saturating_add(longest);
+        let default = keyset.stored().latest_expiry(service.now());
         Revocation::Token {
             kind,
             scope,

@@ -499,3 +499,18 @@ async fn the_dialect_is_404_until_there_is_a_keyset() {
     );
     assert!(harness.dir.path().exists());
 }
+
+/// A keyset that lowered `max_ttl` has tokens that live longer: a revocation by
+/// id alone must outlast them, or pruning would revive one.
+#[tokio::test]
+async fn a_revocation_by_id_outlasts_every_token_of_the_keyset() {
+    let harness = Harness::new().await;
+    let keyset = format!("/v1/keysets/{SUBSCRIBE_KEY}");
+    let lower = json!({"settings": {"max_ttl": 5}});
+    assert_eq!(harness.admin("PATCH", &keyset, &lower).await.status, 200);
+    let revoke = json!({"id": "0".repeat(32)});
+    let path = format!("{keyset}/revocations");
+    let answer = harness.admin("POST", &path, &revoke).await.json();
+    let kept_until = answer["expires_at"].as_u64().unwrap();
+    assert_eq!(kept_until, NOW + 43_200 * 60 + 125);
+}

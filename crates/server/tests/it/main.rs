@@ -14,6 +14,7 @@ mod dialect;
 mod harness;
 mod internal;
 mod listener;
+mod regressions;
 mod secrets;
 mod signatures;
 mod sockets;

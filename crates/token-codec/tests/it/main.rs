@@ -19,5 +19,6 @@ mod limits;
 mod memory;
 mod raw;
 mod recipes;
+mod regressions;
 mod round_trip;
 mod vectors;

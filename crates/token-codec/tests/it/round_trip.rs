@@ -11,7 +11,7 @@ use token_core::{
 };
 
 use crate::claims_json::{to_json, untrusted_to_json};
-use crate::raw::{demo_key, demo_keys};
+use crate::raw::{decoded, demo_key, demo_keys};
 
 fn name() -> impl Strategy<Value = String> {
     prop_oneof![
@@ -147,10 +147,10 @@ fn a_token_has_what_every_sdk_reads() {
     let mut least = Grants::new();
     least.allow_category(Category::Uuids);
     let claims = Claims::new(UnixSeconds(1_790_000_000), TtlMinutes(1), least);
-    let text = encode(&claims, &crate::raw::demo_key()).unwrap();
+    let text = encode(&claims, &demo_key()).unwrap();
     // Python and Swift read padded text only.
     assert_eq!(text.len() % 4, 0);
-    let bytes = crate::raw::decoded(&text);
+    let bytes = decoded(&text);
     // `v` is 2, `t` takes 32 bits, and the keys of the protocol are bytes.
     assert!(bytes.starts_with(b"\xA8\x41v\x02\x41t\x1A"));
     let has = |part: &[u8]| bytes.windows(part.len()).any(|window| window == part);
