@@ -121,7 +121,9 @@ fn render(decision: &Decision) -> String {
         .into_iter()
         .flatten()
     {
-        if let Some(message) = nearest.get("message").and_then(Value::as_str) {
+        let message = nearest.get("message").and_then(Value::as_str);
+        // A revoked or expired token is its own nearest miss.
+        if let Some(message) = message.filter(|message| *message != decision.reason.message) {
             sheet.row("nearest", printable(message));
         }
     }
