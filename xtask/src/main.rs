@@ -10,6 +10,7 @@ mod ci;
 mod fuzz;
 mod guards;
 mod interop;
+mod long;
 mod release;
 mod repository;
 mod steps;
@@ -31,6 +32,7 @@ cargo xtask <verb>
   guards [CASE]...            removes each guard of testdata/guards.toml; its test must fail
   fuzz [TARGET] [--seconds N] runs fuzz targets, 30 seconds each unless told otherwise
   interop [DRIVER]...         official SDKs against a real server
+  long                        the suites with large counts: mutations, model, RE2, kill -9
   bench [NAME]                measures, all or one
   release check               is this tree ready to be released?
   release package             builds each crate from its own package; publishes nothing
@@ -56,6 +58,7 @@ fn run(args: &[&str]) -> Result<ExitCode> {
         ["guards", cases @ ..] => guards::run(&repository, cases),
         ["fuzz", rest @ ..] => fuzz::run(&repository, rest),
         ["interop", drivers @ ..] => interop::run(&repository, drivers),
+        ["long"] => long::run(&repository),
         ["bench", names @ ..] => bench::run(&repository, names),
         ["release", "check"] => release::check(&repository),
         ["release", "package"] => release::package(&repository),

@@ -1,0 +1,65 @@
+//! `cargo xtask long`: the suites whose counts a daily run does not afford.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use xshell::cmd;
+
+use crate::repository::Repository;
+
+/// A test, the variable that holds its count, and the count of a long run.
+struct Suite {
+    package: &'static str,
+    test: &'static str,
+    variable: &'static str,
+    count: &'static str,
+}
+
+const SUITES: [Suite; 4] = [
+    Suite {
+        package: "token-codec",
+        test: "identity::",
+        variable: "USHER_T07_CASES",
+        count: "100000000",
+    },
+    Suite {
+        package: "token-policy",
+        test: "model::",
+        variable: "USHER_MODEL_CASES",
+        count: "10000000",
+    },
+    Suite {
+        package: "token-policy",
+        test: "pattern_re2::",
+        variable: "USHER_RE2_PATTERNS",
+        count: "150000",
+    },
+    Suite {
+        package: "token-store",
+        test: "kill::",
+        variable: "USHER_KILL_ROUNDS",
+        count: "1000",
+    },
+];
+
+/// Runs each suite optimised; a count that the environment gives goes first.
+pub(crate) fn run(repository: &Repository) -> Result<ExitCode> {
+    let sh = &repository.shell;
+    for Suite {
+        package,
+        test,
+        variable,
+        count,
+    } in &SUITES
+    {
+        let given = std::env::var_os(variable).unwrap_or_else(|| (*count).into());
+        println!("{variable}={}", given.to_string_lossy());
+        cmd!(
+            sh,
+            "cargo test --release --locked --package {package} --test it {test}"
+        )
+        .env(variable, given)
+        .run()?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
