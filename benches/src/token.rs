@@ -71,21 +71,20 @@ impl Issued {
         Self::of_size(20, 771)
     }
 
-    /// `channels` channels; the name of the last makes up for what is missing
-    /// of `bytes`.
+    /// `channels` channels with names as long as `bytes` need, none more than a
+    /// character longer than another.
     fn of_size(channels: usize, bytes: usize) -> Self {
-        let padded = |padding: usize| {
-            let mut names: Vec<_> = (0..channels)
-                .map(|n| format!("team-7.room-{n:03}"))
-                .collect();
-            names.last_mut().unwrap().push_str(&"x".repeat(padding));
-            Self::of(names, &[])
-        };
-        // Two rounds, because a longer name may need a longer head.
-        let missing = bytes - padded(0).size();
-        let token = padded(missing - (padded(missing).size() - bytes));
-        assert_eq!(token.size(), bytes);
-        token
+        (0..bytes)
+            .map(|padding| {
+                let (each, longer) = (padding / channels, padding % channels);
+                let name = |n: usize| {
+                    let padding = each + usize::from(n >= channels - longer);
+                    format!("team-7.room-{n:03}{}", "x".repeat(padding))
+                };
+                Self::of((0..channels).map(name).collect(), &[])
+            })
+            .find(|token| token.size() == bytes)
+            .unwrap()
     }
 
     /// Five channels and these patterns, with the same permissions.
