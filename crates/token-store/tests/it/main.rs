@@ -24,3 +24,4 @@ mod power;
 mod refusals;
 mod revocations;
 mod sharing;
+mod steps;
