@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use tempfile::TempDir;
 use token_core::{TokenId, TokenKind, UnixSeconds};
-use token_policy::{Revocations, RevokedBy, Standing, Subject};
+use token_policy::{Revocations, Standing, Subject};
 use token_store::{Clock, OpenOptions, Revocation, Store};
 
 use crate::token::{ISSUED_AT, NOW, SUBSCRIBE_KEY};
@@ -61,27 +61,6 @@ fn token(number: u64) -> Revocation {
 
 impl Revocations for DenyList {
     fn standing(&self, subject: &Subject<'_>) -> Standing {
-        let subject = token_store::Subject {
-            kind: subject.kind,
-            scope: subject.scope,
-            id: subject.id,
-            ancestors: subject.ancestors,
-            uuid: subject.uuid,
-            issued_at: subject.issued_at,
-            expires_at: subject.expires_at,
-        };
-        match self.store.standing(&subject) {
-            token_store::Standing::Good => Standing::Good,
-            token_store::Standing::Expired => Standing::Expired,
-            token_store::Standing::Revoked { by, until } => Standing::Revoked {
-                by: match by {
-                    token_store::RevokedBy::Token => RevokedBy::Token,
-                    token_store::RevokedBy::Ancestor => RevokedBy::Ancestor,
-                    token_store::RevokedBy::Uuid => RevokedBy::Uuid,
-                    token_store::RevokedBy::Keyset => RevokedBy::Keyset,
-                },
-                at: until,
-            },
-        }
+        self.store.standing(subject)
     }
 }

@@ -11,8 +11,7 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http::{Request, Response};
 use token_codec::{VerifiedToken, VerifyError};
-use token_core::{UnixSeconds, VerifiedClaims};
-use token_policy::{Revocations, RevokedBy, Standing};
+use token_core::{Revocations as _, Standing, Subject, UnixSeconds, VerifiedClaims};
 use token_store::{Clock, Keyset, OpenOptions, Store};
 
 use crate::cache::{CACHE_BYTES, VerifiedTokens};
@@ -174,7 +173,7 @@ impl Service {
     /// How a verified token stands with the deny list and the rules.
     pub(crate) fn standing(&self, token: &impl VerifiedClaims) -> Standing {
         let ancestors: Vec<_> = token.ancestors().collect();
-        let subject = token_store::Subject {
+        let subject = Subject {
             kind: token.kind(),
             scope: token.scope(),
             id: token.id(),
@@ -183,45 +182,6 @@ impl Service {
             issued_at: token.issued_at(),
             expires_at: token.expires_at(),
         };
-        standing(self.inner.store.standing(&subject))
-    }
-}
-
-/// The store as a decision asks it.
-pub(crate) struct DenyList<'a>(&'a Store);
-
-/// The deny list of `service`.
-pub(crate) fn deny_list(service: &Service) -> DenyList<'_> {
-    DenyList(&service.inner.store)
-}
-
-impl Revocations for DenyList<'_> {
-    fn standing(&self, subject: &token_policy::Subject<'_>) -> Standing {
-        let subject = token_store::Subject {
-            kind: subject.kind,
-            scope: subject.scope,
-            id: subject.id,
-            ancestors: subject.ancestors,
-            uuid: subject.uuid,
-            issued_at: subject.issued_at,
-            expires_at: subject.expires_at,
-        };
-        standing(self.0.standing(&subject))
-    }
-}
-
-const fn standing(stored: token_store::Standing) -> Standing {
-    match stored {
-        token_store::Standing::Good => Standing::Good,
-        token_store::Standing::Expired => Standing::Expired,
-        token_store::Standing::Revoked { by, until } => {
-            let by = match by {
-                token_store::RevokedBy::Token => RevokedBy::Token,
-                token_store::RevokedBy::Ancestor => RevokedBy::Ancestor,
-                token_store::RevokedBy::Uuid => RevokedBy::Uuid,
-                token_store::RevokedBy::Keyset => RevokedBy::Keyset,
-            };
-            Standing::Revoked { by, at: until }
-        }
+        self.store().standing(&subject)
     }
 }

@@ -33,6 +33,7 @@ mod meta;
 mod pattern;
 mod permission;
 mod resource;
+mod revocation;
 mod time;
 mod verified;
 
@@ -45,5 +46,6 @@ pub use meta::{Meta, MetaValue};
 pub use pattern::PatternText;
 pub use permission::{Permission, Permissions};
 pub use resource::{Category, ResourceKind, ResourceName};
+pub use revocation::{NoRevocations, Revocations, RevokedBy, Standing, Subject};
 pub use time::{TtlMinutes, UnixSeconds};
 pub use verified::VerifiedClaims;

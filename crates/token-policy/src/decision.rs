@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 
 use token_core::limits::{ANCESTORS_MAX, ISSUED_AHEAD_SECONDS_MAX};
 use token_core::{
-    Category, Permissions, ResourceKind, TokenId, TokenKind, UnixSeconds, VerifiedClaims,
+    Category, Permissions, ResourceKind, Revocations, Standing, Subject, TokenId, TokenKind,
+    UnixSeconds, VerifiedClaims,
 };
 
 use crate::held::{Held, missing_on_all};
 use crate::request::{ListMode, Request};
 use crate::requirement::{Need, Requirement};
 use crate::response::{Missing, Reason, Response, Wanted};
-use crate::revocation::{Revocations, Standing, Subject};
 
 /// Whether `token` allows `request` at `now`.
 ///

@@ -85,7 +85,6 @@ mod query;
 mod request;
 mod requirement;
 mod response;
-mod revocation;
 mod route;
 mod target;
 
@@ -99,8 +98,9 @@ pub use pattern::{Pattern, PatternEntry, PatternError, PatternSet, RefusedPatter
 pub use request::{Keyset, ListMode, Request, Target, Targets, is_wildcard};
 pub use requirement::{Need, Requirement};
 pub use response::{Decision, Missing, Reason, Response, Wanted};
-pub use revocation::{NoRevocations, Revocations, RevokedBy, Standing, Subject};
 pub use route::Family;
+/// What a decision asks of a deny list, from token-core.
+pub use token_core::{NoRevocations, Revocations, RevokedBy, Standing, Subject};
 
 /// The example of the README.
 #[cfg(doctest)]

@@ -3,13 +3,12 @@
 use core::fmt;
 
 use serde::ser::{Serialize, SerializeStruct as _, Serializer};
-use token_core::{Permissions, ResourceKind, UnixSeconds, VerifiedClaims};
+use token_core::{Permissions, ResourceKind, RevokedBy, UnixSeconds, VerifiedClaims};
 
 use crate::explain::one_by_one;
 use crate::pattern::PatternSet;
 use crate::request::{Request, exact_only};
 use crate::response::{Reason, Response, Wanted};
-use crate::revocation::RevokedBy;
 
 /// A thing that would have allowed the request, had it been a little different.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,9 +3,7 @@
 use core::fmt;
 
 use serde::ser::{Serialize, SerializeStruct as _, Serializer};
-use token_core::{Category, Permissions, ResourceKind};
-
-use crate::revocation::RevokedBy;
+use token_core::{Category, Permissions, ResourceKind, RevokedBy};
 
 /// Yes or no.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

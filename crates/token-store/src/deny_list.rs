@@ -5,9 +5,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use papaya::{HashMap, ResizeMode};
-use token_core::{TokenId, TokenKind, UnixSeconds};
-
-use crate::revocation::{RevokedBy, Standing, Subject};
+use token_core::{RevokedBy, Standing, Subject, TokenId, TokenKind, UnixSeconds};
 
 /// Every scope of every dialect. Reads take no lock and allocate nothing.
 #[derive(Debug, Default)]
@@ -130,7 +128,7 @@ impl Scope {
     fn standing(&self, subject: &Subject<'_>) -> Standing {
         let tokens = self.tokens.pin();
         let denied = |id: &TokenId| tokens.contains_key(&id.0);
-        let revoked = |by, until| Standing::Revoked { by, until };
+        let revoked = |by, at| Standing::Revoked { by, at };
         if denied(&subject.id) {
             return revoked(RevokedBy::Token, None);
         }

@@ -20,7 +20,9 @@ pub use directory::{OpenOptions, WrapBackend};
 pub use error::{InvalidKeyset, InvalidSetting, OpenError, StoreError};
 pub use keyset::{Keyset, KeysetChange, NewKeyset, Rotation, SigningKey};
 pub use prune::Pruned;
-pub use revocation::{Listed, Listing, Outcome, Revocation, RevokedBy, Standing, Subject};
+pub use revocation::{Listed, Listing, Outcome, Revocation};
 pub use secret::Secret;
 pub use settings::{ListAccess, MetaMode, OnStale, SETTINGS, SettingRow, Settings};
 pub use store::Store;
+/// What a decision asks of this store, from token-core.
+pub use token_core::{Revocations, RevokedBy, Standing, Subject};

@@ -1,5 +1,4 @@
-//! Revocations: what can be asked for, what comes of it, and the question
-//! whether a token stands.
+//! Revocations: what can be asked for, and what comes of it.
 
 use token_core::{TokenId, TokenKind, UnixSeconds};
 
@@ -61,63 +60,6 @@ pub enum Outcome {
         until: Option<UnixSeconds>,
     },
     /// The token has expired; nothing is kept.
-    Expired,
-}
-
-/// A token, as the deny list knows it.
-#[derive(Clone, Copy, Debug)]
-#[expect(clippy::exhaustive_structs, reason = "a question needs every field")]
-pub struct Subject<'a> {
-    /// The dialect.
-    pub kind: TokenKind,
-    /// Where the id is unique.
-    pub scope: &'a str,
-    /// The identity.
-    pub id: TokenId,
-    /// The tokens that it was narrowed from.
-    pub ancestors: &'a [TokenId],
-    /// The uuid that it is bound to.
-    pub uuid: Option<&'a str>,
-    /// When it was issued.
-    pub issued_at: UnixSeconds,
-    /// When it expires.
-    pub expires_at: UnixSeconds,
-}
-
-/// What denied a token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(
-    clippy::exhaustive_enums,
-    reason = "a new cause must be met by explanations"
-)]
-pub enum RevokedBy {
-    /// Its own entry.
-    Token,
-    /// The entry of a token that it was narrowed from.
-    Ancestor,
-    /// A rule for its uuid.
-    Uuid,
-    /// A rule for its keyset.
-    Keyset,
-}
-
-/// How a token stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(
-    clippy::exhaustive_enums,
-    reason = "a new standing must be met by the decision"
-)]
-pub enum Standing {
-    /// It passed every entry and every rule.
-    Good,
-    /// An entry or a rule denies it.
-    Revoked {
-        /// Which.
-        by: RevokedBy,
-        /// The instant of the rule.
-        until: Option<UnixSeconds>,
-    },
-    /// It expired before the horizon of what was pruned.
     Expired,
 }
 

@@ -9,7 +9,7 @@ use std::sync::{Arc, mpsc};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use redb::Database;
 use token_core::limits::{REQUEST_SKEW_SECONDS_MAX, REVOCATIONS_PER_BATCH_MAX};
-use token_core::{TokenId, TokenKind, UnixSeconds};
+use token_core::{Revocations, Standing, Subject, TokenId, TokenKind, UnixSeconds};
 
 use crate::access_key::{self, AccessKeyKind, MadeAccessKey};
 use crate::clock::Clock;
@@ -19,7 +19,7 @@ use crate::directory::{Directory, OpenOptions};
 use crate::error::{OpenError, StoreError};
 use crate::keyset::{Keyset, KeysetChange};
 use crate::prune::Pruned;
-use crate::revocation::{Listed, Listing, Outcome, Revocation, Standing, Subject};
+use crate::revocation::{Listed, Listing, Outcome, Revocation};
 use crate::secret;
 use crate::writer::{Done, Job, Writer};
 
@@ -213,13 +213,6 @@ impl Store {
         self.inner.memory.keysets.load().get(subscribe_key).cloned()
     }
 
-    /// How a token stands with the deny list, the rules and the horizon. Takes
-    /// no lock, waits for nothing, allocates nothing.
-    #[must_use]
-    pub fn standing(&self, subject: &Subject<'_>) -> Standing {
-        self.inner.memory.deny_list.standing(subject)
-    }
-
     /// The instant up to which tokens of a scope, and of a uuid in it, are
     /// dead by a rule.
     #[must_use]
@@ -380,6 +373,13 @@ impl Store {
             }
             (tokens, start) = (true, Vec::new());
         }
+    }
+}
+
+/// Answers from memory: takes no lock, waits for nothing, allocates nothing.
+impl Revocations for Store {
+    fn standing(&self, subject: &Subject<'_>) -> Standing {
+        self.inner.memory.deny_list.standing(subject)
     }
 }
 

@@ -14,7 +14,7 @@ use token_policy::{
 
 use crate::error::{ApiError, ErrorCode, json_text, text};
 use crate::fields::Fields;
-use crate::service::{Service, deny_list};
+use crate::service::Service;
 
 /// What a decision answers. Absent parts are left out.
 #[derive(Serialize)]
@@ -248,7 +248,7 @@ fn answer(
     let Ok(token) = service.verify(presented, &keyset) else {
         return denied(Reason::InvalidToken, None);
     };
-    let response = authorize(&*token, &request, service.now(), &deny_list(service));
+    let response = authorize(&*token, &request, service.now(), service.store());
     let explanation = explain(&*token, &request, &response);
     text(&Answer {
         decision: response.decision.name(),

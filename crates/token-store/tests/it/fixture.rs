@@ -5,7 +5,7 @@ use core::time::Duration;
 use std::path::Path;
 use std::sync::Arc;
 
-use token_core::{TokenId, TokenKind, UnixSeconds};
+use token_core::{Revocations as _, TokenId, TokenKind, UnixSeconds};
 use token_store::{
     Clock, Keyset, KeysetChange, NewKeyset, OpenError, OpenOptions, Outcome, Revocation, Standing,
     Store, Subject,

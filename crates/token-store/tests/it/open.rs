@@ -64,7 +64,7 @@ fn everything_is_there_after_a_restart() {
     assert_eq!(store.denied_tokens(), 1);
     let by = |by, until: Option<u64>| Standing::Revoked {
         by,
-        until: until.map(UnixSeconds),
+        at: until.map(UnixSeconds),
     };
     assert_eq!(standing(&store, 1, START, None), by(RevokedBy::Token, None));
     let uuid_rule = by(RevokedBy::Uuid, Some(START - 10));

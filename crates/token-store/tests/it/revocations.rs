@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use token_core::limits::REVOCATIONS_PER_BATCH_MAX;
-use token_core::{TokenKind, UnixSeconds};
+use token_core::{Revocations as _, TokenKind, UnixSeconds};
 use token_store::{Listed, Outcome, Revocation, RevokedBy, Standing, Store, StoreError, Subject};
 
 use crate::fixture::{
@@ -35,7 +35,7 @@ fn a_token_is_revoked_once_and_stays_so() {
     );
     let revoked = Standing::Revoked {
         by: RevokedBy::Token,
-        until: None,
+        at: None,
     };
     assert_eq!(standing(&store, 1, START, None), revoked);
     assert_eq!(standing(&store, 2, START, None), Standing::Good);
@@ -79,7 +79,7 @@ fn a_token_dies_with_each_of_its_ancestors() {
         stands,
         Standing::Revoked {
             by: RevokedBy::Ancestor,
-            until: None
+            at: None
         }
     );
 }

@@ -2,11 +2,12 @@
 
 use core::fmt;
 
-use token_core::{TokenId, TokenKind, UnixSeconds};
+use crate::identity::{TokenId, TokenKind};
+use crate::time::UnixSeconds;
 
 /// A token, as a deny list knows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
+#[expect(clippy::exhaustive_structs, reason = "a question needs every field")]
 pub struct Subject<'a> {
     /// The dialect.
     pub kind: TokenKind,
