@@ -12,6 +12,7 @@ pub mod fuzzing;
 mod grant_body;
 mod internal;
 mod issue;
+mod judge;
 mod keyset;
 mod query;
 mod server;

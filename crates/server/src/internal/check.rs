@@ -8,12 +8,13 @@ use serde::Serialize;
 use token_core::limits::CHECKS_PER_BATCH_MAX;
 use token_core::{ResourceKind, VerifiedClaims as _};
 use token_policy::{
-    Decision, Match, Missing, NearMiss, Operation, Reason, Remedy, Request, Target, Targets,
-    authorize, authorize_anonymous, classify, explain,
+    Decision, Match, Missing, NearMiss, Operation, Reason, Remedy, Target, Targets, classify,
+    explain,
 };
 
 use crate::error::{ApiError, ErrorCode, json_text, text};
 use crate::fields::Fields;
+use crate::judge::{Asking, Contradiction, judge};
 use crate::service::Service;
 
 /// What a decision answers. Absent parts are left out.
@@ -133,6 +134,15 @@ impl Question {
             asked,
         })
     }
+
+    fn asking(&self) -> Asking<'_> {
+        Asking {
+            subscribe_key: self.subscribe_key.as_deref(),
+            publish_key: None,
+            token: self.token.as_deref(),
+            uuid: self.uuid.as_deref(),
+        }
+    }
 }
 
 fn decide(service: &Service, fields: Fields) -> Result<String, ApiError> {
@@ -165,23 +175,7 @@ fn by_operation(
         },
         Err(error) => return denied(Reason::InvalidRequest, Some(error.to_string())),
     };
-    let subject = Subject {
-        subscribe_key: question.subscribe_key.as_deref(),
-        token: question.token.as_deref(),
-        uuid: question.uuid.as_deref(),
-    };
-    answer(service, subject, operation, targets)
-}
-
-/// A value that stands beside the path and in it.
-struct Twice;
-
-/// The one value of two places, if they do not contradict each other.
-fn agreed<'a>(beside: Option<&'a str>, within: Option<&'a str>) -> Result<Option<&'a str>, Twice> {
-    match (beside, within) {
-        (Some(a), Some(b)) if a != b => Err(Twice),
-        (a, b) => Ok(a.or(b)),
-    }
+    answer(service, question.asking(), operation, targets)
 }
 
 fn by_line(
@@ -195,61 +189,30 @@ fn by_line(
         Ok(classified) => classified,
         Err(error) => return denied(error.reason(), Some(error.to_string())),
     };
-    let in_line = classified.token.as_ref().map(token_policy::Token::as_str);
-    let subject = agreed(question.subscribe_key.as_deref(), classified.subscribe_key).and_then(
-        |subscribe_key| {
-            Ok(Subject {
-                subscribe_key,
-                token: agreed(question.token.as_deref(), in_line)?,
-                uuid: agreed(question.uuid.as_deref(), classified.uuid.as_deref())?,
-            })
-        },
-    );
-    let Ok(subject) = subject else {
-        return denied(Reason::AmbiguousRequest, None);
-    };
-    let keyset = subject.subscribe_key.and_then(|key| service.keyset(key));
-    if let (Some(keyset), Some(publish_key)) = (&keyset, classified.publish_key)
-        && keyset.publish_key() != publish_key
-    {
-        let message = "the publish key of the path belongs to another keyset";
-        return denied(Reason::WrongKeyset, Some(message.to_owned()));
+    match Asking::of(&classified).with(question.asking()) {
+        Ok(asking) => answer(service, asking, classified.operation, classified.targets()),
+        Err(Contradiction) => denied(Reason::AmbiguousRequest, None),
     }
-    answer(service, subject, classified.operation, classified.targets())
-}
-
-/// Who asks, for which keyset.
-#[derive(Clone, Copy)]
-struct Subject<'a> {
-    subscribe_key: Option<&'a str>,
-    token: Option<&'a str>,
-    uuid: Option<&'a str>,
 }
 
 fn answer(
     service: &Service,
-    subject: Subject<'_>,
+    asking: Asking<'_>,
     operation: Operation,
     targets: Targets<'_>,
 ) -> String {
-    let keyset = subject.subscribe_key.and_then(|key| service.keyset(key));
-    let Some(keyset) = keyset else {
-        if subject.subscribe_key.is_some() || subject.token.is_some() {
-            return unknown_keyset();
+    let judged = match judge(service, asking, operation, targets) {
+        Ok(judged) => judged,
+        Err(undecided) => {
+            let message = Cow::Owned(undecided.message());
+            return simple(Decision::Deny, undecided.code(), message, None);
         }
-        let nobody = token_policy::Keyset::new("");
-        let request = Request::new(nobody, operation, targets);
-        return plain(&authorize_anonymous(&request), operation);
     };
-    let request = Request::new(keyset.view(), operation, targets).by(subject.uuid);
-    let Some(presented) = subject.token else {
-        return plain(&authorize_anonymous(&request), operation);
+    let Some(token) = &judged.token else {
+        return plain(&judged.response, operation);
     };
-    let Ok(token) = service.verify(presented, &keyset) else {
-        return denied(Reason::InvalidToken, None);
-    };
-    let response = authorize(&*token, &request, service.now(), service.store());
-    let explanation = explain(&*token, &request, &response);
+    let response = &judged.response;
+    let explanation = explain(&**token, &judged.request, response);
     text(&Answer {
         decision: response.decision.name(),
         reason: Explained {
@@ -280,11 +243,6 @@ fn plain(response: &token_policy::Response<'_>, operation: Operation) -> String 
 fn denied(reason: Reason, message: Option<String>) -> String {
     let message = message.unwrap_or_else(|| reason.to_string());
     simple(Decision::Deny, reason.code(), Cow::Owned(message), None)
-}
-
-fn unknown_keyset() -> String {
-    let message = Cow::Borrowed("no keyset has this subscribe key");
-    simple(Decision::Deny, "unknown_keyset", message, None)
 }
 
 fn simple(

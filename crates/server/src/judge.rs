@@ -1,0 +1,151 @@
+//! A question about a token, judged: the one way from what a request asks to
+//! a decision, for checks, forward-auth and the gateway.
+
+use std::sync::Arc;
+
+use token_codec::VerifiedToken;
+use token_policy::{
+    Classified, Operation, Reason, Request, Response, Targets, authorize, authorize_anonymous,
+};
+
+use crate::keyset::Prepared;
+use crate::service::Service;
+
+/// Who asks, for which keyset.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Asking<'a> {
+    pub(crate) subscribe_key: Option<&'a str>,
+    /// The publish key of the path: it must belong to the subscribe key.
+    pub(crate) publish_key: Option<&'a str>,
+    pub(crate) token: Option<&'a str>,
+    pub(crate) uuid: Option<&'a str>,
+}
+
+/// A value that stands beside the request line and in it, unequal.
+#[derive(Debug)]
+pub(crate) struct Contradiction;
+
+impl<'a> Asking<'a> {
+    /// Who asks in a request line.
+    pub(crate) fn of(classified: &'a Classified<'_>) -> Self {
+        Self {
+            subscribe_key: classified.subscribe_key,
+            publish_key: classified.publish_key,
+            token: classified.token.as_ref().map(token_policy::Token::as_str),
+            uuid: classified.uuid.as_deref(),
+        }
+    }
+
+    /// The same with what is said beside the request line. Whatever is said in
+    /// both places must be equal.
+    pub(crate) fn with(self, beside: Self) -> Result<Self, Contradiction> {
+        let agreed = |within: Option<&'a str>, beside: Option<&'a str>| match (within, beside) {
+            (Some(a), Some(b)) if a != b => Err(Contradiction),
+            (within, beside) => Ok(within.or(beside)),
+        };
+        Ok(Self {
+            subscribe_key: agreed(self.subscribe_key, beside.subscribe_key)?,
+            publish_key: agreed(self.publish_key, beside.publish_key)?,
+            token: agreed(self.token, beside.token)?,
+            uuid: agreed(self.uuid, beside.uuid)?,
+        })
+    }
+}
+
+/// Why there is nothing to decide on: a denial all the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Undecided {
+    /// No keyset has this subscribe key.
+    UnknownKeyset,
+    /// The publish key belongs to another keyset.
+    ForeignPublishKey,
+    /// The token is none of the keyset's.
+    InvalidToken,
+}
+
+impl Undecided {
+    /// The stable code.
+    pub(crate) const fn code(self) -> &'static str {
+        match self {
+            Self::UnknownKeyset => "unknown_keyset",
+            Self::ForeignPublishKey => Reason::WrongKeyset.code(),
+            Self::InvalidToken => Reason::InvalidToken.code(),
+        }
+    }
+
+    /// The text for people.
+    pub(crate) fn message(self) -> String {
+        match self {
+            Self::UnknownKeyset => "no keyset has this subscribe key".to_owned(),
+            Self::ForeignPublishKey => {
+                "the publish key of the path belongs to another keyset".to_owned()
+            }
+            Self::InvalidToken => Reason::InvalidToken.to_string(),
+        }
+    }
+}
+
+/// A decision and what it was made on.
+pub(crate) struct Judged<'a> {
+    pub(crate) request: Request<'a>,
+    pub(crate) response: Response<'a>,
+    /// The token that was presented, verified.
+    pub(crate) token: Option<Arc<VerifiedToken<'static>>>,
+}
+
+/// Decides on `operation`.
+pub(crate) fn judge<'a>(
+    service: &Service,
+    asking: Asking<'a>,
+    operation: Operation,
+    targets: Targets<'a>,
+) -> Result<Judged<'a>, Undecided> {
+    let Some(subscribe_key) = asking.subscribe_key else {
+        // A token is good for a keyset only.
+        if asking.token.is_some() {
+            return Err(Undecided::UnknownKeyset);
+        }
+        let nobody = token_policy::Keyset::new("");
+        return Ok(anonymous(Request::new(nobody, operation, targets)));
+    };
+    let keyset = service
+        .keyset(subscribe_key)
+        .ok_or(Undecided::UnknownKeyset)?;
+    if asking
+        .publish_key
+        .is_some_and(|key| key != keyset.publish_key())
+    {
+        return Err(Undecided::ForeignPublishKey);
+    }
+    let view = keyset.view(subscribe_key);
+    let request = Request::new(view, operation, targets).by(asking.uuid);
+    match asking.token {
+        None => Ok(anonymous(request)),
+        Some(presented) => with_token(service, &keyset, request, presented),
+    }
+}
+
+fn anonymous(request: Request<'_>) -> Judged<'_> {
+    Judged {
+        request,
+        response: authorize_anonymous(&request),
+        token: None,
+    }
+}
+
+fn with_token<'a>(
+    service: &Service,
+    keyset: &Prepared,
+    request: Request<'a>,
+    presented: &str,
+) -> Result<Judged<'a>, Undecided> {
+    let token = service
+        .verify(presented, keyset)
+        .map_err(|_| Undecided::InvalidToken)?;
+    let response = authorize(&*token, &request, service.now(), service.store());
+    Ok(Judged {
+        request,
+        response,
+        token: Some(token),
+    })
+}
