@@ -8,14 +8,10 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::case_file::cases;
 use crate::harness::{
     Harness, NOW, SECRET_KEY, SUBSCRIBE_KEY, grant_path, query_at, read_on, signature,
 };
-
-#[derive(Deserialize)]
-struct File {
-    case: Vec<Case>,
-}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -144,9 +140,7 @@ async fn check(case: &Case, revoke: bool) {
 }
 
 async fn run(text: &str, revoke: bool, at_least: usize) {
-    let file: File = toml::from_str(text).expect("the cases are TOML");
-    assert!(file.case.len() >= at_least, "cases went missing");
-    for case in &file.case {
+    for case in &cases::<Case>(text, at_least) {
         assert!(!case.contract.is_empty());
         check(case, revoke).await;
     }

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use token_core::limits::CHECKS_PER_BATCH_MAX;
 use token_server::Caller;
 
+use crate::case_file::cases;
 use crate::harness::{Harness, NOW, PUBLISH_KEY, SECRET_KEY, SUBSCRIBE_KEY, read_on};
 
 fn tokens() -> String {
@@ -29,11 +30,6 @@ fn code(json: &Value) -> &str {
 }
 
 const STRANGER: Caller = Caller::Peer(IpAddr::V4(core::net::Ipv4Addr::new(10, 0, 0, 1)));
-
-#[derive(Deserialize)]
-struct File {
-    case: Vec<Case>,
-}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -67,8 +63,7 @@ fn none() -> String {
 #[tokio::test]
 async fn every_case_gets_its_status_code_and_place() {
     let file = include_str!("../../../../testdata/http/internal.toml");
-    let file: File = toml::from_str(file).unwrap();
-    assert!(file.case.len() >= 50, "cases went missing");
+    let cases: Vec<Case> = cases(file, 50);
     let harness = Harness::new().await;
     let rotate = async |key: &str| {
         let path = format!("/v1/{key}-key/rotate");
@@ -76,7 +71,7 @@ async fn every_case_gets_its_status_code_and_place() {
         made[format!("{key}_key")].as_str().unwrap().to_owned()
     };
     let (admin, verifier) = (rotate("admin").await, rotate("verifier").await);
-    for case in &file.case {
+    for case in &cases {
         let path = case.path.replace("KEYSET", &keyset());
         let headers: Vec<(&str, String)> = case
             .headers

@@ -9,6 +9,7 @@
 )]
 
 mod attacks;
+mod case_file;
 mod configuration;
 mod dialect;
 mod harness;
