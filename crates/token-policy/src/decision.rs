@@ -21,8 +21,8 @@ use crate::response::{Missing, Reason, Response, Wanted};
 /// to, and everything that the operation requires is granted. All or nothing:
 /// [`Response::missing`] then names every permission that is missing.
 ///
-/// An allowed request whose names are granted by exact entries allocates
-/// nothing.
+/// An allowed request whose names are granted by exact entries or by simple
+/// patterns allocates nothing.
 #[must_use]
 pub fn authorize<'r, T: VerifiedClaims>(
     token: &T,

@@ -3,8 +3,9 @@
 
 use core::fmt::Write as _;
 
-use token_core::check_request_uuid;
+use token_core::{ResourceKind, check_request_uuid};
 
+use crate::pattern::simple;
 use crate::route::{self, Segment};
 use crate::{Pattern, Targets, classify};
 
@@ -34,14 +35,32 @@ pub fn path(data: &[u8]) {
     }
 }
 
-/// Any text is compiled or refused without a panic, and what compiled matches
-/// without one.
+/// Any text is compiled or refused without a panic, and matches without one,
+/// the same whether it is compiled or answered from its text.
 pub fn pattern(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
-    if let Ok(pattern) = Pattern::parse(&text) {
-        let _ = pattern.matches(&text);
-        let _ = pattern.matches("");
+    let compiled = Pattern::parse(&text);
+    for name in [&*text, "", "a-1"] {
+        let matched = compiled.as_ref().is_ok_and(|it| it.matches(name));
+        let simple = simple(ResourceKind::Channel, &text, name);
+        assert!(simple.is_none_or(|simple| simple == matched), "{text:?}");
     }
+}
+
+/// What a decision says of a pattern without compiling it; `None` when it has
+/// to be compiled.
+#[must_use]
+pub fn simple(kind: ResourceKind, pattern: &str, name: &str) -> Option<bool> {
+    let answer = simple::matches(kind, pattern, name);
+    if simple::is_simple(kind, pattern) {
+        assert!(
+            answer.is_some(),
+            "`{pattern}` is simple, but not on {name:?}"
+        );
+    } else {
+        assert_ne!(answer, Some(true), "`{pattern}` is not simple");
+    }
+    answer
 }
 
 /// The same target in other letters: what is decoded before it is used is

@@ -2,11 +2,12 @@
 
 use token_core::{Permissions, ResourceKind, VerifiedClaims};
 
-use crate::pattern::PatternSet;
+use crate::pattern::{PatternSet, simple};
 use crate::request::exact_only;
 
-/// The grants of one token while one request is decided. Patterns are compiled
-/// when the first name needs them, and only those that could help.
+/// The grants of one token while one request is decided. Simple patterns are
+/// answered from their text; the others are compiled when the first name needs
+/// them, and only those that could help.
 pub(crate) struct Held<'t, T> {
     token: &'t T,
     sets: Vec<(ResourceKind, PatternSet)>,
@@ -28,28 +29,44 @@ impl<'t, T: VerifiedClaims> Held<'t, T> {
         name: &str,
         needed: Permissions,
     ) -> Permissions {
-        let missing = needed.without(self.token.named(kind, name));
+        let mut missing = needed.without(self.token.named(kind, name));
         if missing.is_empty() || exact_only(name) {
             return missing;
         }
+        let mut all_simple = true;
+        for (pattern, held) in self.token.patterns(kind) {
+            if (held & missing).is_empty() {
+                continue;
+            }
+            match simple::matches(kind, pattern, name) {
+                Some(true) => missing = missing.without(held),
+                Some(false) => {}
+                None => all_simple = false,
+            }
+            if missing.is_empty() {
+                return missing;
+            }
+        }
+        if all_simple {
+            return missing;
+        }
+        missing.without(self.compiled(kind, needed, name))
+    }
+
+    /// What the patterns that could help and are not simple grant on `name`.
+    fn compiled(&mut self, kind: ResourceKind, needed: Permissions, name: &str) -> Permissions {
         let known = self.sets.iter().find(|(of, _)| *of == kind);
         if let Some((_, set)) = known {
-            return missing.without(set.held(name));
+            return set.held(name);
         }
-        let set = helpful_patterns(self.token, kind, needed);
-        let missing = missing.without(set.held(name));
+        let helps = |(pattern, held): &(&str, Permissions)| {
+            !(*held & needed).is_empty() && !simple::is_simple(kind, pattern)
+        };
+        let set = PatternSet::new(kind, self.token.patterns(kind).filter(helps));
+        let held = set.held(name);
         self.sets.push((kind, set));
-        missing
+        held
     }
-}
-
-fn helpful_patterns<T: VerifiedClaims>(
-    token: &T,
-    kind: ResourceKind,
-    needed: Permissions,
-) -> PatternSet {
-    let helps = |(_, held): &(&str, Permissions)| !(*held & needed).is_empty();
-    PatternSet::new(kind, token.patterns(kind).filter(helps))
 }
 
 /// What of `needed` is not granted on every record of `kind`: only a pattern

@@ -5,6 +5,7 @@ mod error;
 mod program;
 mod set;
 mod shape;
+pub(crate) mod simple;
 mod translate;
 mod unicode;
 mod universal;

@@ -125,14 +125,18 @@ pub(crate) fn generate(random: &mut Random) -> Generated {
     if grammar.random.one_in(6) {
         node = grammar.group_form(node);
     }
-    let constructs = grammar.constructs;
-    let mut source = String::new();
-    write(&node, &mut source);
     Generated {
+        source: source(&node),
+        constructs: grammar.constructs,
         node,
-        source,
-        constructs,
     }
+}
+
+/// The text of a pattern.
+pub(crate) fn source(node: &Node) -> String {
+    let mut source = String::new();
+    write(node, &mut source);
+    source
 }
 
 fn write(node: &Node, to: &mut String) {
