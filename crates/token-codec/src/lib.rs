@@ -6,6 +6,8 @@ mod error;
 #[doc(hidden)]
 pub mod fuzzing;
 mod inspect;
+#[cfg(feature = "jws")]
+mod jws;
 mod key;
 mod layout;
 mod meta;
@@ -17,6 +19,11 @@ mod verify;
 pub use encode::encode;
 pub use error::{Defect, EncodeError, InspectError, Malformed, TextError, VerifyError};
 pub use inspect::{UntrustedClaims, UntrustedToken};
+#[cfg(feature = "jws")]
+pub use jws::{
+    ChannelAccess, CrtClaims, JwsClaims, JwsError, JwsKey, JwsKeyError, JwsKeyRecord, JwsKeys,
+    OemClaims, Product, VerifiedJws, verify_jws,
+};
 pub use key::{KeyPeriod, KeyRing, MacKey};
 pub use verified::VerifiedToken;
 pub use verify::{TokenBuffer, verify};

@@ -93,3 +93,33 @@ pub const REVOCATIONS_PER_BATCH_MAX: usize = 1_000;
 
 /// Most checks in one batch.
 pub const CHECKS_PER_BATCH_MAX: usize = 1_000;
+
+/// Longest text of a CRT token, in bytes: room for 500 channel names of 250
+/// characters in any script (signalwire 3).
+pub const CRT_TEXT_BYTES_MAX: usize = 1024 * 1024;
+
+/// Most channels of a CRT token (signalwire 3).
+pub const CRT_CHANNELS_MAX: usize = 500;
+
+/// Longest channel name of a CRT token, in characters (signalwire 3).
+pub const CRT_NAME_CHARS_MAX: usize = 250;
+
+/// Longest member id of a CRT token, in characters (signalwire 3).
+pub const CRT_MEMBER_CHARS_MAX: usize = 250;
+
+/// Largest state of a CRT token, in characters of its compact JSON
+/// (signalwire 3).
+pub const CRT_STATE_CHARS_MAX: usize = 2_000;
+
+/// Longest life of a customer access token, in seconds: 30 days, as long as an
+/// Access Manager token lives by default.
+pub const OEM_LIFE_SECONDS_MAX: u64 = 30 * 24 * 60 * 60;
+
+/// Longest id of a customer or of a customer's user, in characters (oem 2).
+pub const OEM_ID_CHARS_MAX: usize = 255;
+
+/// Most permissions of a customer access token: as many as there are (oem 2).
+pub const OEM_PERMISSIONS_MAX: usize = 16;
+
+/// Longest id of a JWS key, in characters.
+pub const JWS_KEY_ID_CHARS_MAX: usize = 64;

@@ -14,6 +14,7 @@ mod cbor;
 mod claims_json;
 mod identity;
 mod inspection;
+mod jws;
 mod keys;
 mod limits;
 mod memory;
