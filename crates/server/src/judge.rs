@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use token_codec::VerifiedToken;
 use token_policy::{
-    Classified, Operation, Reason, Request, Response, Targets, authorize, authorize_anonymous,
+    Asked, Classified, Reason, Request, Response, Targets, authorize, authorize_anonymous,
 };
 
 use crate::keyset::Prepared;
@@ -19,6 +19,8 @@ pub(crate) struct Asking<'a> {
     pub(crate) publish_key: Option<&'a str>,
     pub(crate) token: Option<&'a str>,
     pub(crate) uuid: Option<&'a str>,
+    /// The caller is whoever the token is bound to.
+    pub(crate) caller_is_token: bool,
 }
 
 /// A value that stands beside the request line and in it, unequal.
@@ -33,6 +35,7 @@ impl<'a> Asking<'a> {
             publish_key: classified.publish_key,
             token: classified.token.as_ref().map(token_policy::Token::as_str),
             uuid: classified.uuid.as_deref(),
+            caller_is_token: classified.uuid_header.is_some(),
         }
     }
 
@@ -48,6 +51,7 @@ impl<'a> Asking<'a> {
             publish_key: agreed(self.publish_key, beside.publish_key)?,
             token: agreed(self.token, beside.token)?,
             uuid: agreed(self.uuid, beside.uuid)?,
+            caller_is_token: self.caller_is_token || beside.caller_is_token,
         })
     }
 }
@@ -93,11 +97,11 @@ pub(crate) struct Judged<'a> {
     pub(crate) token: Option<Arc<VerifiedToken<'static>>>,
 }
 
-/// Decides on `operation`.
+/// Decides on what is `asked`.
 pub(crate) fn judge<'a>(
     service: &Service,
     asking: Asking<'a>,
-    operation: Operation,
+    asked: Asked<'a>,
     targets: Targets<'a>,
 ) -> Result<Judged<'a>, Undecided> {
     let Some(subscribe_key) = asking.subscribe_key else {
@@ -106,7 +110,7 @@ pub(crate) fn judge<'a>(
             return Err(Undecided::UnknownKeyset);
         }
         let nobody = token_policy::Keyset::new("");
-        return Ok(anonymous(Request::new(nobody, operation, targets)));
+        return Ok(anonymous(Request::new(nobody, asked, targets)));
     };
     let keyset = service
         .keyset(subscribe_key)
@@ -118,7 +122,10 @@ pub(crate) fn judge<'a>(
         return Err(Undecided::ForeignPublishKey);
     }
     let view = keyset.view(subscribe_key);
-    let request = Request::new(view, operation, targets).by(asking.uuid);
+    let mut request = Request::new(view, asked, targets).by(asking.uuid);
+    if asking.caller_is_token {
+        request = request.by_token();
+    }
     match asking.token {
         None => Ok(anonymous(request)),
         Some(presented) => with_token(service, &keyset, request, presented),

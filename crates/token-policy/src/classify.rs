@@ -2,13 +2,14 @@
 
 use std::borrow::Cow;
 
-use token_core::{ResourceKind, check_request_uuid};
+use token_core::{Permissions, ResourceKind, check_request_uuid};
 
 use crate::body;
 use crate::error::ClassifyError;
 use crate::operation::Operation;
 use crate::query::{self, Query};
-use crate::request::{Keyset, Request, Target, Targets, check_targets};
+use crate::request::{Asked, Keyset, Request, Target, Targets, check_targets};
+use crate::requirement::Requirement;
 use crate::route::{self, Action, Family, Row, Segment};
 use crate::target::{
     RawTarget, check_dots, check_key, check_name, check_segment, decode, decode_name,
@@ -19,9 +20,7 @@ use crate::target::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Classified<'a> {
-    /// The operation.
-    pub operation: Operation,
-    /// Its API family, which says what a denial looks like.
+    /// The API family, which says what a denial looks like.
     pub family: Family,
     /// The subscribe key of the path. Only `time` has none.
     pub subscribe_key: Option<&'a str>,
@@ -36,11 +35,63 @@ pub struct Classified<'a> {
     pub signature: Option<Token<'a>>,
     /// The parameter `timestamp`, not looked at.
     pub timestamp: Option<Cow<'a, str>>,
-    targets: Vec<Target<'a>>,
-    collection: Option<ResourceKind>,
+    /// The header in which the upstream learns the uuid of the token, when the
+    /// caller is whoever the token is bound to. What the client sent under this
+    /// name must never reach the upstream.
+    pub uuid_header: Option<&'a str>,
+    /// Whether the connection may be upgraded.
+    pub upgrade: bool,
+    pub(crate) what: What<'a>,
+    pub(crate) targets: Vec<Target<'a>>,
+    pub(crate) collection: Option<ResourceKind>,
+}
+
+/// What was found in the table or in a rule file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum What<'a> {
+    Operation(Operation),
+    #[expect(dead_code, reason = "rule files, in the next commit, make these")]
+    Rule {
+        name: &'a str,
+        access: Access,
+        /// What is needed on each target.
+        needed: Vec<Permissions>,
+    },
+}
+
+/// Who may use a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(dead_code, reason = "rule files, in the next commit, make these")]
+pub(crate) enum Access {
+    /// Anybody.
+    Public,
+    /// Any valid token.
+    Token,
+    /// Whoever holds what is needed.
+    Needs,
 }
 
 impl Classified<'_> {
+    /// What is to be done.
+    #[must_use]
+    pub fn asked(&self) -> Asked<'_> {
+        match &self.what {
+            What::Operation(operation) => Asked::Operation(*operation),
+            What::Rule {
+                name,
+                access,
+                needed,
+            } => Asked::Rule {
+                name,
+                requirement: match access {
+                    Access::Public => Requirement::Public,
+                    Access::Token => Requirement::Token,
+                    Access::Needs => Requirement::Each(needed),
+                },
+            },
+        }
+    }
+
     /// The names that the operation is to be done to.
     #[must_use]
     pub fn targets(&self) -> Targets<'_> {
@@ -50,13 +101,17 @@ impl Classified<'_> {
     /// The request to decide on.
     #[must_use]
     pub fn request<'r>(&'r self, keyset: Keyset<'r>) -> Request<'r> {
-        Request::new(keyset, self.operation, self.targets()).by(self.uuid.as_deref())
+        let request = Request::new(keyset, self.asked(), self.targets());
+        match self.uuid_header {
+            Some(_) => request.by_token(),
+            None => request.by(self.uuid.as_deref()),
+        }
     }
 }
 
 /// A credential of a request. `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Token<'a>(Cow<'a, str>);
+pub struct Token<'a>(pub(crate) Cow<'a, str>);
 
 impl Token<'_> {
     /// The text, decoded once.
@@ -113,7 +168,6 @@ pub fn classify<'a>(
     }
     check_targets(&targets).map_err(ClassifyError::Targets)?;
     Ok(Classified {
-        operation,
         family: row.family,
         subscribe_key: path.subscribe_key,
         publish_key: path.publish_key,
@@ -124,6 +178,9 @@ pub fn classify<'a>(
             .timestamp
             .map(|raw| decode(raw, "`timestamp`"))
             .transpose()?,
+        uuid_header: None,
+        upgrade: false,
+        what: What::Operation(operation),
         targets,
         collection: path.collection,
     })

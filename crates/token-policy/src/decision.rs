@@ -9,7 +9,7 @@ use token_core::{
 };
 
 use crate::held::{Held, missing_on_all};
-use crate::request::{ListMode, Request};
+use crate::request::{ListMode, Request, Target};
 use crate::requirement::{Need, Requirement};
 use crate::response::{Missing, Reason, Response, Wanted};
 
@@ -42,12 +42,13 @@ pub const fn authorize_anonymous<'r>(request: &Request<'r>) -> Response<'r> {
     if !request.keyset.access_manager {
         return Response::deny(Reason::AccessManagerDisabled);
     }
-    match request.operation.requirement() {
+    match request.asked.requirement() {
         Requirement::Public => Response::allow(),
         Requirement::SecretKey => Response::deny(Reason::SecretKeyRequired),
         Requirement::Token
         | Requirement::Listing(_)
         | Requirement::Names(_)
+        | Requirement::Each(_)
         | Requirement::Collection(_)
         | Requirement::Record(_)
         | Requirement::NewRecord(_) => Response::deny(Reason::TokenRequired),
@@ -85,9 +86,16 @@ fn check_token<T: VerifiedClaims>(
         Standing::Behind => return Err(Reason::Behind),
     }
     match token.uuid() {
-        Some(bound) if request.uuid != Some(bound) => Err(Reason::UuidMismatch),
+        None if request.caller_is_token && !is_public(request) => Err(Reason::UuidRequired),
+        Some(bound) if !request.caller_is_token && request.uuid != Some(bound) => {
+            Err(Reason::UuidMismatch)
+        }
         _ => Ok(()),
     }
+}
+
+const fn is_public(request: &Request<'_>) -> bool {
+    matches!(request.asked.requirement(), Requirement::Public)
 }
 
 fn standing<T: VerifiedClaims>(
@@ -113,11 +121,16 @@ fn standing<T: VerifiedClaims>(
 
 /// Whether a good token grants what the operation requires.
 fn check_requirement<'r, T: VerifiedClaims>(token: &T, request: &Request<'r>) -> Response<'r> {
-    match request.operation.requirement() {
+    match request.asked.requirement() {
         Requirement::Public | Requirement::Token => Response::allow(),
         Requirement::SecretKey => Response::deny(Reason::SecretKeyRequired),
         Requirement::Listing(category) => check_listing(token, request, category),
         Requirement::Names(needs) => check_names(token, request, needs),
+        Requirement::Each([]) => Response::deny(Reason::TargetRequired),
+        Requirement::Each(needed) if needed.len() != request.targets.names().len() => {
+            Response::deny(Reason::TargetUnexpected)
+        }
+        Requirement::Each(_) => check_each(token, request),
         Requirement::Collection(permission) => {
             if !request.targets.names().is_empty() {
                 return Response::deny(Reason::TargetUnexpected);
@@ -177,20 +190,29 @@ fn check_each<'r, T: VerifiedClaims>(token: &T, request: &Request<'r>) -> Respon
     let mut held = Held::of(token);
     let mut missing = Vec::new();
     let mut seen = BTreeSet::new();
-    for target in request.targets.names() {
-        let Some(needed) = request.needed_on(target.kind) else {
+    for (index, target) in request.targets.names().iter().enumerate() {
+        let Some(needed) = request.needed_on(index, target.kind) else {
             return Response::deny(Reason::TargetUnexpected);
         };
-        let permissions = held.missing(target.kind, &target.name, needed);
+        let permissions = if let Requirement::Each(all) = request.asked.requirement() {
+            missing_of(&mut held, token, target, needed, all)
+        } else {
+            held.missing(target.kind, &target.name, needed)
+        };
         let wanted = Wanted::Name {
             kind: target.kind,
             name: &target.name,
         };
-        if !permissions.is_empty() && seen.insert(wanted) {
+        if permissions.is_empty() {
+            continue;
+        }
+        if seen.insert(wanted) {
             missing.push(Missing {
                 wanted,
                 permissions,
             });
+        } else if let Some(known) = missing.iter_mut().find(|known| known.wanted == wanted) {
+            known.permissions |= permissions;
         }
     }
     if missing.is_empty() {
@@ -198,6 +220,26 @@ fn check_each<'r, T: VerifiedClaims>(token: &T, request: &Request<'r>) -> Respon
     } else {
         Response::lacking(missing)
     }
+}
+
+/// What of `needed` is missing on a name, where other names of its kind need
+/// something else: [`Held`] looks for the same on every name of a kind, so it is
+/// asked for `all` that any name needs.
+fn missing_of<T: VerifiedClaims>(
+    held: &mut Held<'_, T>,
+    token: &T,
+    target: &Target<'_>,
+    needed: Permissions,
+    all: &[Permissions],
+) -> Permissions {
+    let unnamed = needed.without(token.named(target.kind, &target.name));
+    if unnamed.is_empty() {
+        return unnamed;
+    }
+    let together = all
+        .iter()
+        .fold(Permissions::NONE, |all, needed| all | *needed);
+    held.missing(target.kind, &target.name, together) & needed
 }
 
 fn check_collection<'r, T: VerifiedClaims>(

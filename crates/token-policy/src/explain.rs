@@ -117,7 +117,7 @@ pub fn explain<'a, T: VerifiedClaims>(
 
 fn matched<'a, T: VerifiedClaims>(token: &'a T, request: &Request<'a>) -> Vec<Match<'a>> {
     let mut matches = Vec::new();
-    match request.operation.requirement() {
+    match request.asked.requirement() {
         Requirement::Public | Requirement::Token | Requirement::SecretKey => {}
         Requirement::Listing(category) => matches.extend(matched_category(token, category)),
         Requirement::Collection(permission) => {
@@ -126,7 +126,10 @@ fn matched<'a, T: VerifiedClaims>(token: &'a T, request: &Request<'a>) -> Vec<Ma
         Requirement::NewRecord(permission) if request.targets.names().is_empty() => {
             matched_collection(token, request, permission.into(), &mut matches);
         }
-        Requirement::Names(_) | Requirement::Record(_) | Requirement::NewRecord(_) => {
+        Requirement::Names(_)
+        | Requirement::Each(_)
+        | Requirement::Record(_)
+        | Requirement::NewRecord(_) => {
             matched_names(token, request, &mut matches);
         }
     }
@@ -170,9 +173,9 @@ fn matched_names<'a, T: VerifiedClaims>(
     matches: &mut Vec<Match<'a>>,
 ) {
     let mut kinds: Vec<(ResourceKind, Vec<(&str, PatternSet)>)> = Vec::new();
-    for target in request.targets.names() {
+    for (index, target) in request.targets.names().iter().enumerate() {
         let kind = target.kind;
-        let Some(needed) = request.needed_on(kind) else {
+        let Some(needed) = request.needed_on(index, kind) else {
             continue;
         };
         let name = target.name.as_ref();

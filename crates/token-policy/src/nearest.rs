@@ -220,6 +220,7 @@ pub(crate) fn nearest<'a, T: VerifiedClaims>(
         | Reason::TargetUnexpected
         | Reason::TokenRequired
         | Reason::UnknownOperation
+        | Reason::UuidRequired
         | Reason::WrongKeyset => Vec::new(),
     }
 }

@@ -167,6 +167,51 @@ pub(crate) fn check_targets(names: &[Target<'_>]) -> Result<(), InvalidTargets> 
     Ok(())
 }
 
+/// What is to be done: an operation of the built-in table, or what a rule of a
+/// rule file stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "whoever names what was asked must meet both"
+)]
+pub enum Asked<'a> {
+    /// An operation.
+    Operation(Operation),
+    /// A rule.
+    Rule {
+        /// Its name.
+        name: &'a str,
+        /// What it requires.
+        requirement: Requirement<'a>,
+    },
+}
+
+impl<'a> Asked<'a> {
+    /// The name of the operation, or that of the rule.
+    #[must_use]
+    pub const fn name(self) -> &'a str {
+        match self {
+            Self::Operation(operation) => operation.name(),
+            Self::Rule { name, .. } => name,
+        }
+    }
+
+    /// What it requires.
+    #[must_use]
+    pub const fn requirement(self) -> Requirement<'a> {
+        match self {
+            Self::Operation(operation) => operation.requirement(),
+            Self::Rule { requirement, .. } => requirement,
+        }
+    }
+}
+
+impl From<Operation> for Asked<'_> {
+    fn from(operation: Operation) -> Self {
+        Self::Operation(operation)
+    }
+}
+
 /// What a client asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -174,9 +219,12 @@ pub struct Request<'a> {
     /// The keyset that it is for.
     pub keyset: Keyset<'a>,
     /// What is to be done.
-    pub operation: Operation,
+    pub asked: Asked<'a>,
     /// Who the caller says that it is: the one `uuid` of the request.
     pub uuid: Option<&'a str>,
+    /// Whether the caller is whoever the token is bound to, rather than
+    /// [`Request::uuid`]. A token that is bound to nobody is then denied.
+    pub caller_is_token: bool,
     /// The names that it is to be done to.
     pub targets: Targets<'a>,
 }
@@ -184,11 +232,12 @@ pub struct Request<'a> {
 impl<'a> Request<'a> {
     /// A request without a uuid.
     #[must_use]
-    pub const fn new(keyset: Keyset<'a>, operation: Operation, targets: Targets<'a>) -> Self {
+    pub fn new(keyset: Keyset<'a>, asked: impl Into<Asked<'a>>, targets: Targets<'a>) -> Self {
         Self {
             keyset,
-            operation,
+            asked: asked.into(),
             uuid: None,
+            caller_is_token: false,
             targets,
         }
     }
@@ -200,10 +249,18 @@ impl<'a> Request<'a> {
         self
     }
 
-    /// The permissions that the operation needs on a name of `kind`, or `None`
-    /// when it has no use for one.
-    pub(crate) fn needed_on(&self, kind: ResourceKind) -> Option<Permissions> {
-        match self.operation.requirement() {
+    /// The same request by the uuid that its token is bound to.
+    #[must_use]
+    pub const fn by_token(mut self) -> Self {
+        self.caller_is_token = true;
+        self
+    }
+
+    /// The permissions that are needed on a name of `kind`, the target at
+    /// `index`, or `None` when there is no use for one.
+    pub(crate) fn needed_on(&self, index: usize, kind: ResourceKind) -> Option<Permissions> {
+        match self.asked.requirement() {
+            Requirement::Each(needed) => needed.get(index).copied(),
             Requirement::Names(needs) => needs
                 .iter()
                 .find(|need| need.kind == kind)

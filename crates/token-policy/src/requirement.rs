@@ -10,7 +10,7 @@ use crate::operation::Operation;
     clippy::exhaustive_enums,
     reason = "the decision must meet every requirement"
 )]
-pub enum Requirement {
+pub enum Requirement<'a> {
     /// Nothing: no token either. A token that is presented must still be good.
     Public,
     /// A valid token of the keyset, whatever it grants.
@@ -20,7 +20,10 @@ pub enum Requirement {
     /// The category, unless the keyset says otherwise (contract 10.5).
     Listing(Category),
     /// Permissions on every name of the request, by kind.
-    Names(&'static [Need]),
+    Names(&'a [Need]),
+    /// Permissions on each name of the request, in the order of its targets: what
+    /// the rules of a rule file require.
+    Each(&'a [Permissions]),
     /// The permission on the whole DataSync collection (contract 10.4).
     Collection(Permission),
     /// The permission on the named DataSync record.
@@ -94,7 +97,7 @@ const JOIN: &[Need] = &[
 impl Operation {
     /// What this operation requires (contract sections 5, 9, 10.4, 10.5, 10.8).
     #[must_use]
-    pub const fn requirement(self) -> Requirement {
+    pub const fn requirement(self) -> Requirement<'static> {
         match self {
             Self::Publish | Self::Fire | Self::Signal => Requirement::Names(CHANNEL_WRITE),
             Self::Subscribe | Self::Heartbeat | Self::HereNow | Self::GetState | Self::SetState => {

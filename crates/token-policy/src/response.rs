@@ -86,6 +86,9 @@ pub enum Reason {
     UnknownOperation,
     /// The token is bound to a uuid that is not the caller's.
     UuidMismatch,
+    /// The caller is to be whoever the token is bound to, and it is bound to
+    /// nobody.
+    UuidRequired,
     /// The token belongs to another keyset.
     WrongKeyset,
 }
@@ -113,6 +116,7 @@ impl Reason {
             Self::TokenRequired => "token_required",
             Self::UnknownOperation => "unknown_operation",
             Self::UuidMismatch => "uuid_mismatch",
+            Self::UuidRequired => "uuid_required",
             Self::WrongKeyset => "wrong_keyset",
         }
     }
@@ -158,6 +162,7 @@ impl fmt::Display for Reason {
             Self::TokenRequired => f.write_str("the request carries no token"),
             Self::UnknownOperation => f.write_str("the request is no known operation"),
             Self::UuidMismatch => f.write_str("the token is bound to another uuid"),
+            Self::UuidRequired => f.write_str("the token must be bound to a uuid"),
             Self::WrongKeyset => f.write_str("the token belongs to another keyset"),
         }
     }

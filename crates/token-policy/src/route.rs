@@ -32,6 +32,8 @@ pub enum Family {
     Push,
     /// DataSync.
     DataSync,
+    /// An API of one's own, protected by a rule file.
+    Http,
 }
 
 /// How a row becomes an operation.

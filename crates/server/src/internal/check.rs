@@ -8,8 +8,8 @@ use serde::Serialize;
 use token_core::limits::CHECKS_PER_BATCH_MAX;
 use token_core::{ResourceKind, VerifiedClaims as _};
 use token_policy::{
-    Decision, Match, Missing, NearMiss, Operation, Reason, Remedy, Target, Targets, classify,
-    explain,
+    Asked, Decision, Match, Missing, NearMiss, Operation, Reason, Remedy, Target, Targets,
+    classify, explain,
 };
 
 use crate::error::{ApiError, ErrorCode, json_text, text};
@@ -31,7 +31,9 @@ struct Answer<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     remedy: Option<&'a Remedy>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    operation: Option<&'static str>,
+    operation: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rule: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     token_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -49,10 +51,10 @@ struct Question {
     subscribe_key: Option<String>,
     token: Option<String>,
     uuid: Option<String>,
-    asked: Asked,
+    asked: Way,
 }
 
-enum Asked {
+enum Way {
     Operation {
         operation: Operation,
         names: Vec<(ResourceKind, Vec<String>)>,
@@ -116,9 +118,9 @@ impl Question {
                     names.push((kind, fields.texts(field)?));
                 }
             }
-            Asked::Operation { operation, names }
+            Way::Operation { operation, names }
         } else if fields.has("method") || fields.has("path") {
-            Asked::Line {
+            Way::Line {
                 method: fields.required_text("method")?,
                 path: fields.required_text("path")?,
                 body: fields.text("body")?,
@@ -141,6 +143,7 @@ impl Question {
             publish_key: None,
             token: self.token.as_deref(),
             uuid: self.uuid.as_deref(),
+            caller_is_token: false,
         }
     }
 }
@@ -148,10 +151,8 @@ impl Question {
 fn decide(service: &Service, fields: Fields) -> Result<String, ApiError> {
     let question = Question::read(fields)?;
     Ok(match &question.asked {
-        Asked::Operation { operation, names } => {
-            by_operation(service, &question, *operation, names)
-        }
-        Asked::Line { method, path, body } => {
+        Way::Operation { operation, names } => by_operation(service, &question, *operation, names),
+        Way::Line { method, path, body } => {
             by_line(service, &question, method, path, body.as_deref())
         }
     })
@@ -175,7 +176,7 @@ fn by_operation(
         },
         Err(error) => return denied(Reason::InvalidRequest, Some(error.to_string())),
     };
-    answer(service, question.asking(), operation, targets)
+    answer(service, question.asking(), operation.into(), targets)
 }
 
 fn by_line(
@@ -190,18 +191,13 @@ fn by_line(
         Err(error) => return denied(error.reason(), Some(error.to_string())),
     };
     match Asking::of(&classified).with(question.asking()) {
-        Ok(asking) => answer(service, asking, classified.operation, classified.targets()),
+        Ok(asking) => answer(service, asking, classified.asked(), classified.targets()),
         Err(Contradiction) => denied(Reason::AmbiguousRequest, None),
     }
 }
 
-fn answer(
-    service: &Service,
-    asking: Asking<'_>,
-    operation: Operation,
-    targets: Targets<'_>,
-) -> String {
-    let judged = match judge(service, asking, operation, targets) {
+fn answer(service: &Service, asking: Asking<'_>, asked: Asked<'_>, targets: Targets<'_>) -> String {
+    let judged = match judge(service, asking, asked, targets) {
         Ok(judged) => judged,
         Err(undecided) => {
             let message = Cow::Owned(undecided.message());
@@ -209,7 +205,7 @@ fn answer(
         }
     };
     let Some(token) = &judged.token else {
-        return plain(&judged.response, operation);
+        return plain(&judged.response, asked);
     };
     let response = &judged.response;
     let explanation = explain(&**token, &judged.request, response);
@@ -223,19 +219,20 @@ fn answer(
         matched: &explanation.matched,
         nearest: &explanation.nearest,
         remedy: explanation.remedy.as_ref(),
-        operation: Some(operation.name()),
+        operation: operation(asked),
+        rule: rule(asked),
         token_id: Some(token.id().to_string()),
         expires_at: Some(token.expires_at().0),
     })
 }
 
-fn plain(response: &token_policy::Response<'_>, operation: Operation) -> String {
+fn plain(response: &token_policy::Response<'_>, asked: Asked<'_>) -> String {
     let message = response.reason.to_string();
     simple(
         response.decision,
         response.reason.code(),
         Cow::Owned(message),
-        Some(operation),
+        Some(asked),
     )
 }
 
@@ -249,7 +246,7 @@ fn simple(
     decision: Decision,
     code: &str,
     message: Cow<'_, str>,
-    operation: Option<Operation>,
+    asked: Option<Asked<'_>>,
 ) -> String {
     text(&Answer {
         decision: decision.name(),
@@ -258,8 +255,23 @@ fn simple(
         matched: &[],
         nearest: &[],
         remedy: None,
-        operation: operation.map(Operation::name),
+        operation: asked.and_then(operation),
+        rule: asked.and_then(rule),
         token_id: None,
         expires_at: None,
     })
+}
+
+const fn operation(asked: Asked<'_>) -> Option<&str> {
+    match asked {
+        Asked::Operation(operation) => Some(operation.name()),
+        Asked::Rule { .. } => None,
+    }
+}
+
+const fn rule(asked: Asked<'_>) -> Option<&str> {
+    match asked {
+        Asked::Operation(_) => None,
+        Asked::Rule { name, .. } => Some(name),
+    }
 }

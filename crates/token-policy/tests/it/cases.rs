@@ -88,7 +88,7 @@ fn check_operation(case: &OperationCase, line_of_request: &str) {
     let body = case.body.as_deref().map(str::as_bytes);
     let classified =
         classify(method, target, body).unwrap_or_else(|error| panic!("{line_of_request}: {error}"));
-    assert_eq!(classified.operation.name(), case.name, "{line_of_request}");
+    assert_eq!(classified.asked().name(), case.name, "{line_of_request}");
     let request = classified.request(Keyset::new(SUBSCRIBE_KEY));
     let decide = |token: &_| -> Response<'_> {
         authorize(token, &request, UnixSeconds(NOW), &DenyList::default())
@@ -102,7 +102,7 @@ fn check_operation(case: &OperationCase, line_of_request: &str) {
         );
         let explanation = remedy::check(&token, &request, &response, NOW, &DenyList::default());
         if matches!(
-            request.operation.requirement(),
+            request.asked.requirement(),
             Requirement::Public | Requirement::Token
         ) {
             continue;

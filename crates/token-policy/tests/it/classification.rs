@@ -59,7 +59,7 @@ fn check(case: &Case, method: &str, target: &str, body: Option<&[u8]>) {
     let line = &case.request;
     assert_eq!(case.error, None, "{line}");
     assert_eq!(
-        Some(found.operation.name()),
+        Some(found.asked().name()),
         case.operation.as_deref(),
         "{line}"
     );
