@@ -16,6 +16,10 @@ use token_codec::{KeyRing, TokenBuffer, VerifiedToken, VerifyError, verify};
 /// How much memory verified tokens may take, in bytes.
 pub(crate) const CACHE_BYTES: u64 = 64 * 1024 * 1024;
 
+/// How much memory compiled patterns may take, in bytes: some thousand sets.
+/// Simple patterns are not compiled.
+pub(crate) const PATTERN_CACHE_BYTES: u64 = 16 * 1024 * 1024;
+
 /// What an entry takes beside its text and its bytes.
 const ENTRY_BYTES: u64 = 256;
 

@@ -99,7 +99,7 @@ pub(crate) struct Judged<'a> {
 
 /// Decides on what is `asked`.
 pub(crate) fn judge<'a>(
-    service: &Service,
+    service: &'a Service,
     asking: Asking<'a>,
     asked: Asked<'a>,
     targets: Targets<'a>,
@@ -122,7 +122,9 @@ pub(crate) fn judge<'a>(
         return Err(Undecided::ForeignPublishKey);
     }
     let view = keyset.view(subscribe_key);
-    let mut request = Request::new(view, asked, targets).by(asking.uuid);
+    let mut request = Request::new(view, asked, targets)
+        .by(asking.uuid)
+        .sharing(service.patterns());
     if asking.caller_is_token {
         request = request.by_token();
     }

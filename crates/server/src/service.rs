@@ -12,9 +12,10 @@ use bytes::Bytes;
 use http::{Request, Response};
 use token_codec::{VerifiedToken, VerifyError};
 use token_core::{Revocations as _, Standing, Subject, UnixSeconds, VerifiedClaims};
+use token_policy::PatternCache;
 use token_store::{Clock, Keyset, OpenOptions, Store};
 
-use crate::cache::{CACHE_BYTES, VerifiedTokens};
+use crate::cache::{CACHE_BYTES, PATTERN_CACHE_BYTES, VerifiedTokens};
 use crate::error::{ApiError, ErrorCode};
 use crate::internal::{self, Caller};
 use crate::keyset::Prepared;
@@ -37,6 +38,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
     access: Access,
     tokens: VerifiedTokens,
+    patterns: PatternCache,
     prepared: ArcSwap<HashMap<String, Arc<Prepared>>>,
     nobody: String,
 }
@@ -69,6 +71,7 @@ impl Service {
                 clock,
                 access,
                 tokens: VerifiedTokens::new(CACHE_BYTES),
+                patterns: PatternCache::new(PATTERN_CACHE_BYTES),
                 prepared: ArcSwap::default(),
                 nobody,
             }),
@@ -164,6 +167,11 @@ impl Service {
         keyset: &Prepared,
     ) -> Result<Arc<VerifiedToken<'static>>, VerifyError> {
         self.inner.tokens.verify(text, keyset.ring())
+    }
+
+    /// The compiled patterns of all decisions.
+    pub(crate) fn patterns(&self) -> &PatternCache {
+        &self.inner.patterns
     }
 
     pub(crate) fn is_expired(&self, token: &impl VerifiedClaims) -> bool {

@@ -22,7 +22,8 @@ use crate::response::{Missing, Reason, Response, Wanted};
 /// [`Response::missing`] then names every permission that is missing.
 ///
 /// An allowed request whose names are granted by exact entries or by simple
-/// patterns allocates nothing.
+/// patterns allocates nothing. Other patterns are compiled, unless the request
+/// [shares](Request::sharing) what earlier decisions compiled.
 #[must_use]
 pub fn authorize<'r, T: VerifiedClaims>(
     token: &T,
@@ -187,7 +188,7 @@ fn check_record<'r, T: VerifiedClaims>(token: &T, request: &Request<'r>) -> Resp
 
 /// Every name of the request, each with what its kind needs.
 fn check_each<'r, T: VerifiedClaims>(token: &T, request: &Request<'r>) -> Response<'r> {
-    let mut held = Held::of(token);
+    let mut held = Held::of(token, request.patterns);
     let mut missing = Vec::new();
     let mut seen = BTreeSet::new();
     for (index, target) in request.targets.names().iter().enumerate() {

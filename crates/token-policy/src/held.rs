@@ -1,28 +1,32 @@
 //! What a token grants on a name.
 
+use std::sync::Arc;
+
 use token_core::{Permissions, ResourceKind, VerifiedClaims};
 
-use crate::pattern::{PatternSet, simple};
+use crate::pattern::{PatternCache, PatternSet, simple};
 use crate::request::exact_only;
 
 /// The grants of one token while one request is decided. Simple patterns are
-/// answered from their text; the others are compiled when the first name needs
-/// them, and only those that could help.
+/// answered from their text; the others are compiled, or found compiled, when
+/// the first name needs them, and only those that could help.
 pub(crate) struct Held<'t, T> {
     token: &'t T,
-    sets: Vec<(ResourceKind, PatternSet)>,
+    cache: Option<&'t PatternCache>,
+    /// By kind and what they could help with.
+    sets: Vec<(ResourceKind, Permissions, Arc<PatternSet>)>,
 }
 
 impl<'t, T: VerifiedClaims> Held<'t, T> {
-    pub(crate) const fn of(token: &'t T) -> Self {
+    pub(crate) const fn of(token: &'t T, cache: Option<&'t PatternCache>) -> Self {
         Self {
             token,
+            cache,
             sets: Vec::new(),
         }
     }
 
-    /// What of `needed` is not granted on `name`. One request needs the same
-    /// permissions on every name of a kind.
+    /// What of `needed` is not granted on `name`.
     pub(crate) fn missing(
         &mut self,
         kind: ResourceKind,
@@ -50,22 +54,25 @@ impl<'t, T: VerifiedClaims> Held<'t, T> {
         if all_simple {
             return missing;
         }
-        missing.without(self.compiled(kind, needed, name))
+        missing.without(self.compiled(kind, needed).held(name))
     }
 
-    /// What the patterns that could help and are not simple grant on `name`.
-    fn compiled(&mut self, kind: ResourceKind, needed: Permissions, name: &str) -> Permissions {
-        let known = self.sets.iter().find(|(of, _)| *of == kind);
-        if let Some((_, set)) = known {
-            return set.held(name);
+    /// The patterns of a kind that could help and are not simple, compiled.
+    fn compiled(&mut self, kind: ResourceKind, needed: Permissions) -> Arc<PatternSet> {
+        let known = |(of, with, _): &&(_, _, _)| *of == kind && *with == needed;
+        if let Some((_, _, set)) = self.sets.iter().find(known) {
+            return Arc::clone(set);
         }
         let helps = |(pattern, held): &(&str, Permissions)| {
             !(*held & needed).is_empty() && !simple::is_simple(kind, pattern)
         };
-        let set = PatternSet::new(kind, self.token.patterns(kind).filter(helps));
-        let held = set.held(name);
-        self.sets.push((kind, set));
-        held
+        let patterns: Vec<_> = self.token.patterns(kind).filter(helps).collect();
+        let set = match self.cache {
+            Some(cache) => cache.set(kind, &patterns),
+            None => Arc::new(PatternSet::new(kind, patterns)),
+        };
+        self.sets.push((kind, needed, Arc::clone(&set)));
+        set
     }
 }
 

@@ -95,7 +95,7 @@ pub use error::{ClassifyError, InvalidTargets};
 pub use explain::{Explanation, Match, MatchedBy, Remedy, explain};
 pub use nearest::NearMiss;
 pub use operation::Operation;
-pub use pattern::{Pattern, PatternEntry, PatternError, PatternSet, RefusedPattern};
+pub use pattern::{Pattern, PatternCache, PatternEntry, PatternError, PatternSet, RefusedPattern};
 pub use request::{Asked, Keyset, ListMode, Request, Target, Targets, is_wildcard};
 pub use requirement::{Need, Requirement};
 pub use response::{Decision, Missing, Reason, Response, Wanted};

@@ -1,5 +1,6 @@
 //! Patterns: RE2 syntax and meaning on a linear-time engine.
 
+mod cache;
 mod class;
 mod error;
 mod program;
@@ -14,6 +15,7 @@ use core::fmt;
 
 use token_core::limits::PATTERN_BYTES_MAX;
 
+pub use self::cache::PatternCache;
 pub use self::error::PatternError;
 pub use self::set::{PatternEntry, PatternSet, RefusedPattern};
 

@@ -7,6 +7,7 @@ use token_core::{Permissions, ResourceKind, ResourceName};
 
 use crate::error::InvalidTargets;
 use crate::operation::Operation;
+use crate::pattern::PatternCache;
 use crate::requirement::Requirement;
 
 /// Who may list all channels or all users of a keyset (contract 10.8).
@@ -227,6 +228,8 @@ pub struct Request<'a> {
     pub caller_is_token: bool,
     /// The names that it is to be done to.
     pub targets: Targets<'a>,
+    /// Where compiled patterns are kept from one decision to the next.
+    pub patterns: Option<&'a PatternCache>,
 }
 
 impl<'a> Request<'a> {
@@ -239,6 +242,7 @@ impl<'a> Request<'a> {
             uuid: None,
             caller_is_token: false,
             targets,
+            patterns: None,
         }
     }
 
@@ -253,6 +257,14 @@ impl<'a> Request<'a> {
     #[must_use]
     pub const fn by_token(mut self) -> Self {
         self.caller_is_token = true;
+        self
+    }
+
+    /// The same request, decided with the compiled patterns in `cache`, which
+    /// also keeps what the decision compiles. It changes no answer.
+    #[must_use]
+    pub const fn sharing(mut self, cache: &'a PatternCache) -> Self {
+        self.patterns = Some(cache);
         self
     }
 

@@ -7,6 +7,13 @@ use token_core::{Permissions, ResourceKind};
 
 use super::{Pattern, PatternError};
 
+/// What an entry of a set takes beside its text and its compiled form, in
+/// bytes: it and what the automaton knows of itself.
+const ENTRY_BYTES: usize = 512;
+
+/// What a refused pattern takes beside its text, in bytes.
+const REFUSED_BYTES: usize = 128;
+
 /// The patterns of one kind with their permissions, compiled, together at most
 /// 256 KiB.
 ///
@@ -115,6 +122,16 @@ impl PatternSet {
         self.members
             .iter()
             .fold(0, |sum, entry| sum.saturating_add(entry.pattern.bytes()))
+    }
+
+    /// No less than all heap that the set takes, in bytes.
+    pub(super) fn heap_bytes(&self) -> usize {
+        let members = self.members.iter();
+        let refused = self.refused.iter();
+        members
+            .map(|entry| entry.pattern.text.len().saturating_add(ENTRY_BYTES))
+            .chain(refused.map(|refused| refused.text.len().saturating_add(REFUSED_BYTES)))
+            .fold(self.bytes(), usize::saturating_add)
     }
 }
 

@@ -13,6 +13,7 @@ mod cases;
 mod classification;
 mod json;
 mod model;
+mod pattern_cache;
 mod pattern_cases;
 mod pattern_everyday;
 mod pattern_grammar;

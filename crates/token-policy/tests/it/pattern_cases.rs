@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 use token_core::{Permissions, ResourceKind};
-use token_policy::{Pattern, PatternSet};
+use token_policy::{Pattern, PatternSet, fuzzing};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -150,6 +150,8 @@ impl Case {
         for (text, expected) in names {
             let held = set.held(&text) == Permissions::ALL;
             assert_eq!(held, expected, "{name}: {text:?}");
+            let simple = fuzzing::simple(self.kind(), &source, &text);
+            assert_eq!(simple.unwrap_or(expected), expected, "{name}: {text:?}");
             if !self.is_of_groups() {
                 assert_eq!(pattern.matches(&text), expected, "{name}: {text:?}");
             }

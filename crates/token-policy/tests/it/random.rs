@@ -6,7 +6,9 @@ use ResourceKind::{Channel, Entity, Membership, Relationship, User, Uuid};
 use token_core::{
     Category, PatternText, Permissions, ResourceKind, ResourceName, TokenId, UnixSeconds,
 };
-use token_policy::{Keyset, ListMode, Operation, Request, Target, Targets, authorize};
+use token_policy::{
+    Keyset, ListMode, Operation, PatternCache, Request, Target, Targets, authorize,
+};
 
 use crate::model::{Ask, model, needs};
 use crate::remedy;
@@ -260,6 +262,7 @@ fn mode(name: &str) -> ListMode {
 fn the_decision_agrees_with_the_model_on_random_claims_and_requests() {
     let cases = cases();
     let mut random = Random(20_260_101);
+    let cache = PatternCache::new(64 * 1024);
     let mut reasons = std::collections::BTreeMap::<_, usize>::new();
     for case in 0..cases {
         let ask = random_ask(&mut random);
@@ -283,6 +286,8 @@ fn the_decision_agrees_with_the_model_on_random_claims_and_requests() {
         let request = Request::new(keyset, operation, targets).by(ask.uuid.as_deref());
 
         let response = authorize(&token, &request, UnixSeconds(now), &deny);
+        let shared = authorize(&token, &request.sharing(&cache), UnixSeconds(now), &deny);
+        assert_eq!(response, shared, "the cache changes an answer");
         let missing = response.missing.iter().map(|missing| {
             let wanted = &missing.wanted;
             let bits = missing.permissions.bits();
