@@ -86,11 +86,12 @@ impl JwsKeyRecord {
         };
         let header = Header::of(self, relay).ok_or(JwsKeyError::Kind)?;
         let header = serde_json::to_vec(&header).map_err(|_| JwsKeyError::Kind)?;
-        let signed = [
-            encode(&header),
-            encode(&json.ok_or_else(|| broken("accountId"))?),
-        ]
-        .join(".");
+        self.seal(&header, &json.ok_or_else(|| broken("accountId"))?)
+    }
+
+    /// The compact form of a header and claims as they are, signed.
+    pub(crate) fn seal(&self, header: &[u8], claims: &[u8]) -> Result<String, JwsKeyError> {
+        let signed = [encode(header), encode(claims)].join(".");
         let signature = self.key.sign(signed.as_bytes())?;
         Ok([signed, encode(&signature)].join("."))
     }

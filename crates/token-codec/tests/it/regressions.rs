@@ -10,7 +10,11 @@ type Property = (&'static str, fn(&[u8]));
 
 #[test]
 fn what_once_failed_does_not_fail_again() {
-    let properties: [Property; 2] = [("inspect", fuzzing::inspect), ("verify", fuzzing::verify)];
+    let properties: [Property; 3] = [
+        ("inspect", fuzzing::inspect),
+        ("verify", fuzzing::verify),
+        ("jws", fuzzing::jws),
+    ];
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/regressions");
     for (name, property) in properties {
         let mut tried = 0;
