@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use token_core::limits::{ANCESTORS_MAX, ISSUED_AHEAD_SECONDS_MAX};
 use token_core::{
-    Category, Permissions, ResourceKind, Revocations, Standing, Subject, TokenId, TokenKind,
-    UnixSeconds, VerifiedClaims,
+    Category, Permissions, ResourceKind, Revocations, Standing, Subject, TokenId, UnixSeconds,
+    VerifiedClaims,
 };
 
 use crate::held::{Held, missing_on_all};
@@ -64,7 +64,7 @@ fn check_token<T: VerifiedClaims>(
     revocations: &impl Revocations,
 ) -> Result<(), Reason> {
     let keyset = &request.keyset;
-    if token.kind() != TokenKind::AccessManager || token.scope() != keyset.subscribe_key {
+    if keyset.scope_of(token.kind()) != Some(token.scope()) {
         return Err(Reason::WrongKeyset);
     }
     if !keyset.access_manager {

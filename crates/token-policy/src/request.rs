@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use token_core::limits::{NAMES_PER_REQUEST_MAX, WILDCARDS_PER_REQUEST_MAX};
-use token_core::{Permissions, ResourceKind, ResourceName};
+use token_core::{Permissions, ResourceKind, ResourceName, TokenKind};
 
 use crate::error::InvalidTargets;
 use crate::operation::Operation;
@@ -47,8 +47,13 @@ impl ListMode {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Keyset<'a> {
-    /// The subscribe key: a token of another one is denied.
+    /// The subscribe key: an Access Manager token of another one is denied.
     pub subscribe_key: &'a str,
+    /// The project whose CRT tokens are good for it, if there is one.
+    pub project: Option<&'a str>,
+    /// The account whose customer access tokens are good for it, if there is
+    /// one.
+    pub account: Option<&'a str>,
     /// Whether Access Manager is on. Off, every decision is a denial.
     pub access_manager: bool,
     /// Who may list all users.
@@ -64,9 +69,20 @@ impl<'a> Keyset<'a> {
     pub const fn new(subscribe_key: &'a str) -> Self {
         Self {
             subscribe_key,
+            project: None,
+            account: None,
             access_manager: true,
             list_users: ListMode::Granted,
             list_channels: ListMode::Granted,
+        }
+    }
+
+    /// Where tokens of `kind` must be good to be good for this keyset.
+    pub(crate) const fn scope_of(&self, kind: TokenKind) -> Option<&'a str> {
+        match kind {
+            TokenKind::AccessManager => Some(self.subscribe_key),
+            TokenKind::Crt => self.project,
+            TokenKind::Oem => self.account,
         }
     }
 }

@@ -12,6 +12,7 @@ mod allocation;
 mod cases;
 mod classification;
 mod json;
+mod kinds;
 mod model;
 mod pattern_cache;
 mod pattern_cases;
