@@ -56,6 +56,30 @@ pub(crate) enum Action {
     Legacy,
 }
 
+impl Action {
+    /// What it may turn out to be.
+    const fn operations(&self) -> &[Operation] {
+        match self {
+            Self::Is(operation) => core::slice::from_ref(operation),
+            Self::PublishOrFire => &[Operation::Publish, Operation::Fire],
+            Self::GroupChannels => &[
+                Operation::AddGroupChannels,
+                Operation::RemoveGroupChannels,
+                Operation::ListGroupChannels,
+            ],
+            Self::PushChannels => &[
+                Operation::AddPushChannels,
+                Operation::RemovePushChannels,
+                Operation::ListPushChannels,
+            ],
+            Self::Members => &[Operation::SetMembers, Operation::RemoveMembers],
+            Self::Memberships => &[Operation::SetMemberships, Operation::RemoveMemberships],
+            Self::Create => &[Operation::DataSyncCreate],
+            Self::Legacy => &[],
+        }
+    }
+}
+
 /// What a segment of a path is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Segment {
@@ -187,6 +211,18 @@ const TEMPLATES: &[Template] = &[
     Template("PATCH", "/v1/datasync/subkeys/{sub}/{collection}/{record}", Is(Op::DataSyncUpdate), DataSync),
     Template("DELETE", "/v1/datasync/subkeys/{sub}/{collection}/{record}", Is(Op::DataSyncDelete), DataSync),
 ];
+
+impl Operation {
+    /// The requests that are this operation: method, and path with `{sub}` and
+    /// the like in place of what varies; `sub?key` is `sub-key` or `sub_key`.
+    /// Where one request can be several operations, query or body decide.
+    pub fn requests(self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        TEMPLATES
+            .iter()
+            .filter(move |Template(_, _, action, _)| action.operations().contains(&self))
+            .map(|Template(method, path, _, _)| (*method, *path))
+    }
+}
 
 /// A row, ready for use.
 #[derive(Debug)]

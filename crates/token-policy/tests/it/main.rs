@@ -25,6 +25,7 @@ mod pattern_re2;
 mod pattern_set;
 mod pattern_simple;
 mod random;
+mod reference;
 mod regressions;
 mod remedy;
 mod token;
