@@ -30,6 +30,9 @@ pub struct Config {
     pub internal_hosts: Vec<String>,
     /// Peers that may ask for checks without a key. Default: this machine.
     pub trusted_peers: Vec<IpNet>,
+    /// How long a proxy may keep an allow of forward-auth, in seconds: at most
+    /// 10. Default 0. A revocation takes so much longer to be seen.
+    pub cache_seconds: u64,
     /// The limits of both listeners.
     pub limits: ConnectionLimits,
     /// Keysets that must exist.
@@ -74,6 +77,7 @@ impl Default for Config {
             internal_allow_remote: false,
             internal_hosts: Vec::new(),
             trusted_peers: loopback_peers(),
+            cache_seconds: 0,
             limits: ConnectionLimits::default(),
             keysets: Vec::new(),
         }

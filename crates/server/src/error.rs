@@ -55,7 +55,7 @@ pub(crate) enum ErrorCode {
 }
 
 impl ErrorCode {
-    const fn row(self) -> (StatusCode, &'static str) {
+    pub(crate) const fn row(self) -> (StatusCode, &'static str) {
         match self {
             Self::InvalidJson => (StatusCode::BAD_REQUEST, "invalid_json"),
             Self::InvalidRequest => (StatusCode::BAD_REQUEST, "invalid_request"),

@@ -16,6 +16,7 @@ use serde::Serialize;
 use token_core::limits::{CHECK_BODY_BYTES_MAX, GRANT_BODY_BYTES_MAX};
 
 use crate::error::{ApiError, ErrorCode, json};
+use crate::forward_auth::{self, Flavour};
 use crate::service::Service;
 
 /// Who asks.
@@ -29,6 +30,15 @@ pub enum Caller {
     InProcess,
     /// Somebody on the network.
     Peer(IpAddr),
+}
+
+impl Caller {
+    const fn peer(self) -> Option<IpAddr> {
+        match self {
+            Self::InProcess => None,
+            Self::Peer(peer) => Some(peer),
+        }
+    }
 }
 
 /// Who may use a route.
@@ -46,6 +56,7 @@ enum Route<'a> {
     Ready,
     Check,
     CheckBatch,
+    ForwardAuth(Flavour),
     Verify,
     Keysets,
     Keyset(&'a str),
@@ -59,11 +70,14 @@ enum Route<'a> {
 
 impl<'a> Route<'a> {
     fn find(path: &'a str) -> Self {
-        // The two that decisions go through come before any splitting.
+        // What decisions go through comes before any splitting.
         match path {
             "/v1/check" => return Self::Check,
             "/v1/check/batch" => return Self::CheckBatch,
             _ => {}
+        }
+        if let Some(flavour) = Flavour::of(path) {
+            return Self::ForwardAuth(flavour);
         }
         match *path.split('/').collect::<Vec<_>>() {
             ["", "healthz"] => Self::Health,
@@ -83,7 +97,7 @@ impl<'a> Route<'a> {
     const fn class(self) -> Class {
         match self {
             Self::Health | Self::Ready => Class::Open,
-            Self::Check | Self::CheckBatch | Self::Verify => Class::Verifier,
+            Self::Check | Self::CheckBatch | Self::ForwardAuth(_) | Self::Verify => Class::Verifier,
             Self::Keysets
             | Self::Keyset(_)
             | Self::Tokens(_)
@@ -107,7 +121,8 @@ impl<'a> Route<'a> {
             | Self::VerifierKeyRotate => &[Method::POST],
             Self::Keysets | Self::Revocations(_) => &[Method::GET, Method::POST],
             Self::Keyset(_) => &[Method::GET, Method::PATCH, Method::DELETE],
-            Self::Unknown => &[],
+            // Whatever a proxy asks with is taken, and answered by itself.
+            Self::ForwardAuth(_) | Self::Unknown => &[],
         }
     }
 }
@@ -118,6 +133,7 @@ pub(crate) fn body_limit(path: &str) -> usize {
         Route::Check | Route::CheckBatch | Route::Revocations(_) => CHECK_BODY_BYTES_MAX,
         Route::Health
         | Route::Ready
+        | Route::ForwardAuth(_)
         | Route::Verify
         | Route::Keysets
         | Route::Keyset(_)
@@ -135,21 +151,28 @@ pub(crate) async fn respond(
     caller: Caller,
     request: Request<Bytes>,
 ) -> Response<Bytes> {
-    match route(service, caller, &request).await {
+    let route = Route::find(request.uri().path());
+    if let Route::ForwardAuth(flavour) = route {
+        return match access::check(service, caller, route.class(), &request) {
+            Ok(()) => forward_auth::respond(service, caller.peer(), flavour, &request),
+            Err(error) => forward_auth::refused(&error),
+        };
+    }
+    match answer(service, caller, route, &request).await {
         Ok(response) => response,
         Err(error) => error.response(),
     }
 }
 
-async fn route(
+async fn answer(
     service: &Service,
     caller: Caller,
+    route: Route<'_>,
     request: &Request<Bytes>,
 ) -> Result<Response<Bytes>, ApiError> {
-    let route = Route::find(request.uri().path());
     access::check(service, caller, route.class(), request)?;
     if route == Route::Unknown {
-        return Err(ErrorCode::NotFound.because("there is no such route"));
+        return Err(no_such_route());
     }
     if !route.methods().contains(request.method()) {
         return Ok(not_allowed(route));
@@ -179,8 +202,12 @@ async fn route(
         Route::Rotate(key) => keysets::rotate(service, key, body).await,
         Route::AdminKeyRotate => keysets::rotate_admin_key(service).await,
         Route::VerifierKeyRotate => keysets::rotate_verifier_key(service).await,
-        Route::Unknown => Err(ErrorCode::NotFound.because("there is no such route")),
+        Route::ForwardAuth(_) | Route::Unknown => Err(no_such_route()),
     }
+}
+
+fn no_such_route() -> ApiError {
+    ErrorCode::NotFound.because("there is no such route")
 }
 
 fn not_allowed(route: Route<'_>) -> Response<Bytes> {

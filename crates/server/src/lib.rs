@@ -2,11 +2,13 @@
 
 mod access_manager;
 mod cache;
+mod client_address;
 mod clock;
 mod config;
 mod conn;
 mod error;
 mod fields;
+mod forward_auth;
 #[doc(hidden)]
 pub mod fuzzing;
 mod grant_body;

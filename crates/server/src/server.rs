@@ -117,7 +117,8 @@ impl Server {
         if !address.ip().to_canonical().is_loopback() && !config.internal_allow_remote {
             return Err(StartError::InternalReachable { address });
         }
-        let access = Access::new(config.trusted_peers, config.internal_hosts);
+        let access =
+            Access::new(config.trusted_peers, config.internal_hosts).caching(config.cache_seconds);
         let clock = Arc::new(clock);
         let service = Service::with_access(&config.data_dir, clock, access)?;
         let first_start = first::prepare(&service, &config.keysets).await?;

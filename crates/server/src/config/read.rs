@@ -73,6 +73,7 @@ struct File {
     internal_allow_remote: Option<bool>,
     internal_hosts: Option<Vec<String>>,
     trusted_peers: Option<Vec<String>>,
+    cache_seconds: Option<u64>,
     #[serde(default)]
     limits: FileLimits,
     #[serde(default)]
@@ -194,6 +195,8 @@ fn list(text: &str) -> Vec<String> {
 
 const ADDRESS: &str = "an address with a port, such as 127.0.0.1:8080";
 const NUMBER: &str = "a whole number";
+/// How long a revocation may go unseen behind a cache, in seconds.
+const CACHE_SECONDS_MAX: u64 = 10;
 
 impl File {
     fn overlay(&mut self, env: &impl Fn(&str) -> Option<String>) -> Result<(), ConfigError> {
@@ -217,6 +220,7 @@ impl File {
         if let Some(text) = env("USHER_TRUSTED_PEERS") {
             self.trusted_peers = Some(list(&text));
         }
+        variable(env, "USHER_CACHE_SECONDS", NUMBER, &mut self.cache_seconds)?;
         let limits = &mut self.limits;
         variable(
             env,
@@ -267,6 +271,13 @@ impl File {
                 .iter()
                 .map(|peer| network(peer))
                 .collect::<Result<_, _>>()?;
+        }
+        config.cache_seconds = self.cache_seconds.unwrap_or(0);
+        if config.cache_seconds > CACHE_SECONDS_MAX {
+            return Err(ConfigError::Variable {
+                name: "cache_seconds".to_owned(),
+                expected: "a whole number, at most 10",
+            });
         }
         let keysets = self
             .keyset

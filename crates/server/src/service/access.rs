@@ -1,14 +1,15 @@
-//! Whom the internal listener knows without a key.
+//! How the internal listener treats whom.
 
 use core::net::IpAddr;
 
 use ipnet::IpNet;
 
-/// Trusted peers and host names.
+/// Trusted peers, host names, and how long they may keep an answer.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Access {
     trusted_peers: Vec<IpNet>,
     hosts: Vec<String>,
+    cache_seconds: u64,
 }
 
 impl Access {
@@ -16,7 +17,20 @@ impl Access {
         Self {
             trusted_peers,
             hosts,
+            cache_seconds: 0,
         }
+    }
+
+    /// The same, and a proxy may keep an allow for so long.
+    pub(crate) fn caching(self, cache_seconds: u64) -> Self {
+        Self {
+            cache_seconds,
+            ..self
+        }
+    }
+
+    pub(crate) const fn cache_seconds(&self) -> u64 {
+        self.cache_seconds
     }
 
     /// Whether `peer` may ask for checks without a key. An IPv4 address inside

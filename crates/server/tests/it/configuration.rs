@@ -43,6 +43,8 @@ fn a_variable_wins_over_the_file() {
         .unwrap()
         .trusted_peers;
     assert_eq!(peers.len(), 2);
+    let kept = load("cache_seconds = 1\n", &[("USHER_CACHE_SECONDS", "10")]);
+    assert_eq!(kept.unwrap().cache_seconds, 10);
 }
 
 #[test]
@@ -59,6 +61,10 @@ fn every_mistake_is_told_with_its_place_and_without_its_value() {
         ),
         ("listen = canary\n", "line 1: the value or the syntax"),
         ("trusted_peers = [\"canary\"]\n", "trusted_peers must be"),
+        (
+            "cache_seconds = 11\n",
+            "cache_seconds must be a whole number, at most 10",
+        ),
         ("[limits]\nconections = 1\n", "unknown field `conections`"),
         (
             &format!("{keyset}secret_key = \"canary\"\n"),

@@ -12,6 +12,7 @@ mod attacks;
 mod case_file;
 mod configuration;
 mod dialect;
+mod forward_auth;
 mod harness;
 mod internal;
 mod listener;

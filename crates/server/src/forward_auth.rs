@@ -1,0 +1,98 @@
+//! Forward-auth: a proxy asks about every request before it passes it on.
+//!
+//! There is one route per flavour of proxy, because each flavour overwrites
+//! other headers, and only those that it overwrites can be believed. The proxy
+//! is a trusted peer or holds the verifier key; the caller checks that.
+//!
+//! Nobody is root here: the secret key signs bodies, which no proxy shows.
+
+mod answer;
+mod original;
+
+use core::net::IpAddr;
+
+use bytes::Bytes;
+use http::Request;
+use token_policy::{Decision, Reason, Response, classify};
+use tracing::field::display;
+
+use crate::client_address::client_address;
+use crate::error::ApiError;
+use crate::judge::{Asking, judge};
+use crate::service::Service;
+
+use answer::Verdict;
+use original::Original;
+
+pub(crate) use original::Flavour;
+
+/// Answers the auth request of a trusted `peer`.
+pub(crate) fn respond(
+    service: &Service,
+    peer: Option<IpAddr>,
+    flavour: Flavour,
+    request: &Request<Bytes>,
+) -> http::Response<Bytes> {
+    let verdict = decide(service, flavour, request);
+    let access = service.access();
+    let client = peer.map(|peer| client_address(peer, request.headers(), |a| access.trusts(a)));
+    log(&verdict, client);
+    let cache_seconds = verdict.cache_seconds(access.cache_seconds(), service.now());
+    verdict.response(flavour, cache_seconds)
+}
+
+/// The answer to an auth request that may not be made: of nobody trusted, or
+/// for a host that is not ours. A proxy takes it for a denial.
+pub(crate) fn refused(error: &ApiError) -> http::Response<Bytes> {
+    answer::refused(error)
+}
+
+fn decide(service: &Service, flavour: Flavour, request: &Request<Bytes>) -> Verdict {
+    let original = match Original::read(flavour, request) {
+        Ok(original) => original,
+        Err(unreadable) => {
+            return Verdict::deny(unreadable.reason().code(), unreadable.to_string());
+        }
+    };
+    // The body is never at hand: operations that need it are denied.
+    let classified = match classify(original.method, original.target, None) {
+        Ok(classified) => classified,
+        Err(error) => return Verdict::deny(error.reason().code(), error.to_string()),
+    };
+    let asked = classified.asked();
+    if classified.signature.is_some() {
+        let reason = Reason::SecretKeyRequired;
+        return Verdict::deny(reason.code(), reason.to_string()).on(asked);
+    }
+    let judged = match judge(
+        service,
+        Asking::of(&classified),
+        asked,
+        classified.targets(),
+    ) {
+        Ok(judged) => judged,
+        Err(undecided) => {
+            return Verdict::deny(undecided.code(), undecided.message()).on(asked);
+        }
+    };
+    let Response {
+        decision, reason, ..
+    } = judged.response;
+    let verdict = match decision {
+        Decision::Allow => Verdict::allow(),
+        Decision::Deny => Verdict::deny(reason.code(), reason.to_string()),
+    };
+    verdict.on(asked).of(judged.token.as_deref())
+}
+
+/// One record per denial; allows are for whoever looks closer.
+fn log(verdict: &Verdict, client: Option<IpAddr>) {
+    let client = client.map(display);
+    let asked = verdict.asked_name();
+    let token_id = verdict.token.map(|(id, _)| display(id));
+    let reason = verdict.code;
+    match verdict.decision {
+        Decision::Allow => tracing::debug!(client, asked, token_id, "request allowed"),
+        Decision::Deny => tracing::info!(client, reason, asked, token_id, "request denied"),
+    }
+}
