@@ -4,6 +4,7 @@ use core::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use token_server::Upstream;
 
 /// Issue, inspect, check and revoke access tokens for realtime resources.
 #[derive(Debug, Parser)]
@@ -65,6 +66,10 @@ pub(crate) struct Serve {
     /// Address of the internal listener [default: 127.0.0.1:8081].
     #[arg(long, value_name = "ADDR")]
     pub(crate) internal_listen: Option<SocketAddr>,
+    /// Where authorised operations go: an http or https URL without a path, or
+    /// `sandbox`, which answers them itself and stores nothing.
+    #[arg(long, value_name = "URL")]
+    pub(crate) upstream: Option<Upstream>,
     /// Print new keys even when standard output is no terminal.
     #[arg(long)]
     pub(crate) print_keys: bool,

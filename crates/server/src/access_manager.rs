@@ -14,19 +14,23 @@ use crate::conn::Refusal;
 use crate::keyset::Prepared;
 use crate::query::Query;
 use crate::service::Service;
-use crate::signature::{Accept, SignedRequest};
+use crate::signature::{Accept, SignedRequest, read_timestamp};
 use envelope::{Source, failure, flat};
 use fault::Fault;
 
 /// Headers by which some servers let the method be replaced.
-const METHOD_OVERRIDES: [&str; 3] = [
-    "x-http-method-override",
-    "x-http-method",
-    "x-method-override",
+pub(crate) const METHOD_OVERRIDES: [HeaderName; 3] = [
+    HeaderName::from_static("x-http-method-override"),
+    HeaderName::from_static("x-http-method"),
+    HeaderName::from_static("x-method-override"),
 ];
 
-/// Answers a request on the public listener that is for this dialect, or for
-/// nothing.
+/// Whether a path is this dialect's.
+pub(crate) fn serves(path: &str) -> bool {
+    path.starts_with("/v3/pam/")
+}
+
+/// Answers a request on the public listener that is for this dialect.
 pub(crate) async fn respond(service: &Service, request: Request<Bytes>) -> Response<Bytes> {
     let route = request.uri().path().strip_prefix("/v3/pam/");
     let Some(route) = route.filter(|_| service.has_keysets()) else {
@@ -40,8 +44,7 @@ pub(crate) async fn respond(service: &Service, request: Request<Bytes>) -> Respo
     if request.method() != method {
         return not_allowed(&method);
     }
-    let overridden = METHOD_OVERRIDES.map(HeaderName::from_static);
-    if overridden
+    if METHOD_OVERRIDES
         .iter()
         .any(|name| request.headers().contains_key(name))
     {
@@ -125,7 +128,7 @@ fn authenticate(
     let timestamp = query
         .get("timestamp")
         .ok_or(Fault::MissingParameter("timestamp"))
-        .and_then(read_timestamp)?;
+        .and_then(|value| read_timestamp(value).ok_or(Fault::TimestampNotSeconds))?;
     let now = service.now();
     let skew = now
         .seconds_since(timestamp)
@@ -155,16 +158,4 @@ fn authenticate(
         return Err(Fault::AccessManagerOff);
     }
     Ok(Authenticated { keyset, timestamp })
-}
-
-/// Digits and nothing else, so that one timestamp has one form.
-fn read_timestamp(value: &[u8]) -> Result<UnixSeconds, Fault> {
-    let digits = core::str::from_utf8(value)
-        .ok()
-        .filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))
-        .ok_or(Fault::TimestampNotSeconds)?;
-    digits
-        .parse()
-        .map(UnixSeconds)
-        .map_err(|_| Fault::TimestampNotSeconds)
 }

@@ -1,6 +1,7 @@
 //! `usher.toml` and the `USHER_*` variables.
 
 mod read;
+mod upstream;
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::fmt;
@@ -11,6 +12,7 @@ use ipnet::IpNet;
 use crate::conn::ConnectionLimits;
 
 pub use read::ConfigError;
+pub use upstream::{InvalidUpstream, Upstream};
 
 /// Everything that a server is told at its start.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,6 +35,8 @@ pub struct Config {
     /// How long a proxy may keep an allow of forward-auth, in seconds: at most
     /// 10. Default 0. A revocation takes so much longer to be seen.
     pub cache_seconds: u64,
+    /// Where authorised operations go. Default: nowhere, they are answered 501.
+    pub upstream: Option<Upstream>,
     /// The limits of both listeners.
     pub limits: ConnectionLimits,
     /// Keysets that must exist.
@@ -78,6 +82,7 @@ impl Default for Config {
             internal_hosts: Vec::new(),
             trusted_peers: loopback_peers(),
             cache_seconds: 0,
+            upstream: None,
             limits: ConnectionLimits::default(),
             keysets: Vec::new(),
         }

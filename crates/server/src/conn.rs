@@ -3,6 +3,9 @@
 //! HTTP/1.1 and HTTP/2 (RFC 9112, RFC 9113) by hyper; the accept loop is
 //! ours, so that each limit is in one place.
 
+mod body;
+mod framing;
+mod guarded;
 mod serve;
 
 use core::net::SocketAddr;
@@ -11,48 +14,53 @@ use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::request::Parts;
 use http::{Request, Response};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 
+pub use body::{RequestBody, ResponseBody};
+
 /// What answers the requests of a listener.
 pub trait Handler: Send + Sync + 'static {
-    /// Largest body that this request may have, in bytes. A request that
-    /// announces more is refused before any of it is read.
-    fn body_limit(&self, head: &Parts) -> usize;
-
-    /// Answers a request whose head and body are within their limits.
+    /// Answers a request whose head is within its limits. How much of the body
+    /// is taken is the handler's to say. A refusal is answered with
+    /// [`Handler::refuse`], and then the connection is closed.
     fn respond(
         &self,
         peer: SocketAddr,
-        request: Request<Bytes>,
-    ) -> impl Future<Output = Response<Bytes>> + Send;
+        request: Request<RequestBody>,
+    ) -> impl Future<Output = Result<Response<ResponseBody>, Refusal>> + Send;
 
     /// The answer to a request that the listener refuses.
     fn refuse(&self, refusal: Refusal) -> Response<Bytes>;
 }
 
-/// Why a listener answers by itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Why a request is refused without a look at what it asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[expect(
     clippy::exhaustive_enums,
     reason = "every handler has an answer to each"
 )]
 pub enum Refusal {
     /// The body is larger than the route takes: 413.
+    #[error("the body is too large")]
     BodyTooLarge,
     /// The body did not arrive in time: 408.
+    #[error("the body did not arrive in time")]
     BodyTimeout,
     /// The body broke off or is malformed: 400.
+    #[error("the body broke off or is malformed")]
     BodyBroken,
     /// The head is too large, mostly by its request line: 414.
+    #[error("the request line is too long")]
     TargetTooLong,
     /// The head is too large, mostly by its headers: 431.
+    #[error("the headers are too large")]
     HeadTooLarge,
     /// The handler panicked: 500.
+    #[error("the handler failed")]
     Panicked,
 }
 
@@ -69,6 +77,8 @@ pub struct ConnectionLimits {
     pub head: Duration,
     /// How long the body of a request may take.
     pub body: Duration,
+    /// How long a peer may take nothing of an answer that is there.
+    pub write: Duration,
     /// Most streams of one HTTP/2 connection at one time.
     pub streams: u32,
     /// Most streams that a peer may open and reset before we look at them;
@@ -87,6 +97,7 @@ impl Default for ConnectionLimits {
             first_byte: Duration::from_secs(10),
             head: Duration::from_secs(30),
             body: Duration::from_secs(30),
+            write: Duration::from_secs(30),
             streams: 128,
             reset_streams: 20,
             ping: Duration::from_secs(20),

@@ -11,6 +11,7 @@ mod fields;
 mod forward_auth;
 #[doc(hidden)]
 pub mod fuzzing;
+mod gateway;
 mod grant_body;
 mod internal;
 mod issue;
@@ -23,8 +24,8 @@ mod signature;
 
 pub use bytes::Bytes;
 pub use clock::SystemClock;
-pub use config::{Config, ConfigError, DeclaredKeyset};
-pub use conn::{ConnectionLimits, Handler, Listener, Refusal};
+pub use config::{Config, ConfigError, DeclaredKeyset, InvalidUpstream, Upstream};
+pub use conn::{ConnectionLimits, Handler, Listener, Refusal, RequestBody, ResponseBody};
 pub use http;
 pub use internal::Caller;
 pub use ipnet::IpNet;

@@ -6,9 +6,7 @@ use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::request::Parts;
 use http::{Request, Response};
-use token_core::limits::GRANT_BODY_BYTES_MAX;
 use token_store::{Clock, OpenError, Secret, StoreError};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -17,10 +15,10 @@ use tokio::time::interval;
 use crate::access_manager;
 use crate::clock::SystemClock;
 use crate::config::Config;
-use crate::conn::{Handler, Listener, Refusal};
+use crate::conn::{Handler, Listener, Refusal, RequestBody, ResponseBody};
 use crate::error::ApiError;
 use crate::internal::{self, Caller};
-use crate::service::{Access, Service};
+use crate::service::Service;
 
 mod first;
 
@@ -117,10 +115,7 @@ impl Server {
         if !address.ip().to_canonical().is_loopback() && !config.internal_allow_remote {
             return Err(StartError::InternalReachable { address });
         }
-        let access =
-            Access::new(config.trusted_peers, config.internal_hosts).caching(config.cache_seconds);
-        let clock = Arc::new(clock);
-        let service = Service::with_access(&config.data_dir, clock, access)?;
+        let service = Service::configured(&config, clock)?;
         let first_start = first::prepare(&service, &config.keysets).await?;
         let public_socket = bind(config.listen).await?;
         let internal_socket = bind(config.internal_listen).await?;
@@ -223,12 +218,12 @@ async fn signal() -> io::Result<()> {
 struct Public(Service);
 
 impl Handler for Public {
-    fn body_limit(&self, _: &Parts) -> usize {
-        GRANT_BODY_BYTES_MAX
-    }
-
-    async fn respond(&self, _: SocketAddr, request: Request<Bytes>) -> Response<Bytes> {
-        self.0.public(request).await
+    async fn respond(
+        &self,
+        _: SocketAddr,
+        request: Request<RequestBody>,
+    ) -> Result<Response<ResponseBody>, Refusal> {
+        self.0.serve_public(request).await
     }
 
     fn refuse(&self, refusal: Refusal) -> Response<Bytes> {
@@ -239,12 +234,16 @@ impl Handler for Public {
 struct Internal(Service);
 
 impl Handler for Internal {
-    fn body_limit(&self, head: &Parts) -> usize {
-        internal::body_limit(head.uri.path())
-    }
-
-    async fn respond(&self, peer: SocketAddr, request: Request<Bytes>) -> Response<Bytes> {
-        self.0.internal(Caller::Peer(peer.ip()), request).await
+    async fn respond(
+        &self,
+        peer: SocketAddr,
+        request: Request<RequestBody>,
+    ) -> Result<Response<ResponseBody>, Refusal> {
+        let (head, body) = request.into_parts();
+        let body = body.read(internal::body_limit(head.uri.path())).await?;
+        let request = Request::from_parts(head, body);
+        let response = self.0.internal(Caller::Peer(peer.ip()), request).await;
+        Ok(response.map(ResponseBody::from))
     }
 
     fn refuse(&self, refusal: Refusal) -> Response<Bytes> {

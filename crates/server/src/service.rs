@@ -10,13 +10,18 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http::{Request, Response};
+use http_body_util::BodyExt as _;
 use token_codec::{VerifiedToken, VerifyError};
+use token_core::limits::GRANT_BODY_BYTES_MAX;
 use token_core::{Revocations as _, Standing, Subject, UnixSeconds, VerifiedClaims};
 use token_policy::PatternCache;
 use token_store::{Clock, Keyset, OpenOptions, Store};
 
 use crate::cache::{CACHE_BYTES, PATTERN_CACHE_BYTES, VerifiedTokens};
+use crate::config::Config;
+use crate::conn::{Refusal, RequestBody, ResponseBody};
 use crate::error::{ApiError, ErrorCode};
+use crate::gateway::{self, Gateway};
 use crate::internal::{self, Caller};
 use crate::keyset::Prepared;
 use crate::signature::SigningKeys;
@@ -37,6 +42,7 @@ struct Inner {
     store: Store,
     clock: Arc<dyn Clock>,
     access: Access,
+    gateway: Gateway,
     tokens: VerifiedTokens,
     patterns: PatternCache,
     prepared: ArcSwap<HashMap<String, Arc<Prepared>>>,
@@ -45,31 +51,42 @@ struct Inner {
 
 impl Service {
     /// A service on the data directory `data_dir`, which is made when there is
-    /// none. It makes no keyset and no key.
+    /// none, with the defaults of everything else and no trusted peers. It
+    /// makes no keyset and no key.
     ///
     /// # Errors
     ///
     /// [`StartError`] when the store does not open.
     pub fn open(data_dir: &Path, clock: impl Clock) -> Result<Self, StartError> {
-        Self::with_access(data_dir, Arc::new(clock), Access::default())
+        let mut config = Config::default();
+        data_dir.clone_into(&mut config.data_dir);
+        config.trusted_peers.clear();
+        Self::configured(&config, clock)
     }
 
-    pub(crate) fn with_access(
-        data_dir: &Path,
-        clock: Arc<dyn Clock>,
-        access: Access,
-    ) -> Result<Self, StartError> {
+    /// A service with everything of `config` that is not about sockets. It
+    /// makes no keyset and no key.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`] when the store does not open.
+    pub fn configured(config: &Config, clock: impl Clock) -> Result<Self, StartError> {
+        let clock: Arc<dyn Clock> = Arc::new(clock);
+        let access = Access::new(config.trusted_peers.clone(), config.internal_hosts.clone())
+            .caching(config.cache_seconds);
+        let gateway = Gateway::new(config.upstream.as_ref());
         let options = OpenOptions {
             clock: Arc::clone(&clock),
             wrap_backend: None,
         };
-        let store = Store::open(data_dir, options).map_err(StartError::Store)?;
+        let store = Store::open(&config.data_dir, options).map_err(StartError::Store)?;
         let nobody = writes::random_text().ok_or(StartError::NoRandomness)?;
         Ok(Self {
             inner: Arc::new(Inner {
                 store,
                 clock,
                 access,
+                gateway,
                 tokens: VerifiedTokens::new(CACHE_BYTES),
                 patterns: PatternCache::new(PATTERN_CACHE_BYTES),
                 prepared: ArcSwap::default(),
@@ -78,12 +95,38 @@ impl Service {
         })
     }
 
-    /// Answers a request as the public listener does.
+    /// Answers a request as the public listener does. The answer is read to
+    /// its end first.
     pub async fn public(&self, request: Request<Bytes>) -> Response<Bytes> {
-        if request.uri().path() == "/healthz" && request.method() == http::Method::GET {
-            return internal::status("ok");
+        let answer = self.serve_public(request.map(RequestBody::from)).await;
+        let response = match answer {
+            Ok(response) => response,
+            Err(refusal) => return access_manager::refused(refusal),
+        };
+        let (head, body) = response.into_parts();
+        match body.collect().await {
+            Ok(body) => Response::from_parts(head, body.to_bytes()),
+            Err(_) => gateway::broken_off(),
         }
-        access_manager::respond(self, request).await
+    }
+
+    /// [`Service::public`] with bodies as they come.
+    pub(crate) async fn serve_public(
+        &self,
+        request: Request<RequestBody>,
+    ) -> Result<Response<ResponseBody>, Refusal> {
+        let path = request.uri().path();
+        if path == "/healthz" && request.method() == http::Method::GET {
+            return Ok(internal::status("ok").map(ResponseBody::from));
+        }
+        if !access_manager::serves(path) {
+            return gateway::respond(self, request).await;
+        }
+        let (head, body) = request.into_parts();
+        let body = body.read(GRANT_BODY_BYTES_MAX).await?;
+        let request = Request::from_parts(head, body);
+        let response = access_manager::respond(self, request).await;
+        Ok(response.map(ResponseBody::from))
     }
 
     /// Answers a request as the internal listener does.
@@ -97,6 +140,10 @@ impl Service {
 
     pub(crate) fn access(&self) -> &Access {
         &self.inner.access
+    }
+
+    pub(crate) fn gateway(&self) -> &Gateway {
+        &self.inner.gateway
     }
 
     pub(crate) fn now(&self) -> UnixSeconds {

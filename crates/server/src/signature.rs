@@ -10,6 +10,7 @@ use std::fmt;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::hmac;
+use token_core::UnixSeconds;
 
 use crate::query::{Parameter, Query};
 
@@ -179,6 +180,14 @@ impl SignedRequest<'_> {
         };
         head == [true; 7] && ends && method
     }
+}
+
+/// The value of the parameter `timestamp`: digits and nothing else, so that
+/// one timestamp has one form.
+pub(crate) fn read_timestamp(value: &[u8]) -> Option<UnixSeconds> {
+    let text = core::str::from_utf8(value).ok()?;
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    digits.then(|| text.parse().ok().map(UnixSeconds)).flatten()
 }
 
 /// 32 bytes from 43 characters; no padding, no other alphabet, no stray bits.

@@ -55,6 +55,9 @@ fn configure(arguments: &Serve) -> Result<Config, Failure> {
     if let Some(address) = arguments.internal_listen {
         config.internal_listen = address;
     }
+    if let Some(upstream) = &arguments.upstream {
+        config.upstream = Some(upstream.clone());
+    }
     Ok(config)
 }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use ipnet::IpNet;
 use serde::Deserialize;
 
-use super::{Config, DeclaredKeyset};
+use super::{Config, DeclaredKeyset, upstream};
 
 /// Why there is no configuration. Never quotes a value: it may be a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,6 +74,7 @@ struct File {
     internal_hosts: Option<Vec<String>>,
     trusted_peers: Option<Vec<String>>,
     cache_seconds: Option<u64>,
+    upstream: Option<String>,
     #[serde(default)]
     limits: FileLimits,
     #[serde(default)]
@@ -87,6 +88,7 @@ struct FileLimits {
     first_byte_seconds: Option<u64>,
     head_seconds: Option<u64>,
     body_seconds: Option<u64>,
+    write_seconds: Option<u64>,
     shutdown_seconds: Option<u64>,
     streams: Option<u32>,
 }
@@ -221,6 +223,12 @@ impl File {
             self.trusted_peers = Some(list(&text));
         }
         variable(env, "USHER_CACHE_SECONDS", NUMBER, &mut self.cache_seconds)?;
+        variable(
+            env,
+            "USHER_UPSTREAM",
+            upstream::EXPECTED,
+            &mut self.upstream,
+        )?;
         let limits = &mut self.limits;
         variable(
             env,
@@ -236,6 +244,7 @@ impl File {
             ),
             ("USHER_LIMITS_HEAD_SECONDS", &mut limits.head_seconds),
             ("USHER_LIMITS_BODY_SECONDS", &mut limits.body_seconds),
+            ("USHER_LIMITS_WRITE_SECONDS", &mut limits.write_seconds),
             (
                 "USHER_LIMITS_SHUTDOWN_SECONDS",
                 &mut limits.shutdown_seconds,
@@ -260,6 +269,7 @@ impl File {
         limits.first_byte = seconds(read.first_byte_seconds, limits.first_byte);
         limits.head = seconds(read.head_seconds, limits.head);
         limits.body = seconds(read.body_seconds, limits.body);
+        limits.write = seconds(read.write_seconds, limits.write);
         limits.shutdown = seconds(read.shutdown_seconds, limits.shutdown);
         config.data_dir = self.data_dir.unwrap_or(config.data_dir);
         config.listen = self.listen.unwrap_or(config.listen);
@@ -278,6 +288,13 @@ impl File {
                 name: "cache_seconds".to_owned(),
                 expected: "a whole number, at most 10",
             });
+        }
+        if let Some(upstream) = self.upstream {
+            let parsed = upstream.parse().map_err(|_| ConfigError::Variable {
+                name: "upstream".to_owned(),
+                expected: upstream::EXPECTED,
+            })?;
+            config.upstream = Some(parsed);
         }
         let keysets = self
             .keyset

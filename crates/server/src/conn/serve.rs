@@ -10,11 +10,9 @@ use core::task::Poll;
 use std::panic::catch_unwind;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use http::request::Parts;
 use http::{Request, Response, header};
-use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
-use hyper::body::{Body as _, Incoming};
+use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
@@ -23,6 +21,8 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
+use super::body::{RequestBody, ResponseBody};
+use super::guarded::Guarded;
 use super::{ConnectionLimits, Handler, Refusal};
 
 /// What hyper buffers of a head, in bytes. Twice what we take, so that a head
@@ -57,7 +57,8 @@ pub(super) async fn connection<H: Handler>(
         async move { Ok::<_, Infallible>(answer(&*handler, peer, request, limits).await) }
     });
     let builder = builder(&limits);
-    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    let stream = TokioIo::new(Guarded::new(stream, limits.write));
+    let mut connection = pin!(builder.serve_connection(stream, service));
     let mut first_head = pin!(sleep(limits.head));
     let (mut waiting, mut stopping) = (true, false);
     loop {
@@ -104,7 +105,7 @@ async fn answer<H: Handler>(
     peer: SocketAddr,
     request: Request<Incoming>,
     limits: ConnectionLimits,
-) -> Response<Full<Bytes>> {
+) -> Response<ResponseBody> {
     let mut response = pin!(respond(handler, peer, request, limits));
     let caught = poll_fn(|context| {
         match catch_unwind(AssertUnwindSafe(|| response.as_mut().poll(context))) {
@@ -114,12 +115,14 @@ async fn answer<H: Handler>(
         }
     })
     .await;
-    caught
-        .unwrap_or_else(|| {
+    match caught {
+        Some(Ok(response)) => response,
+        Some(Err(refusal)) => closing(handler.refuse(refusal)).map(ResponseBody::from),
+        None => {
             tracing::error!("a request was answered 500 because its handler panicked");
-            handler.refuse(Refusal::Panicked)
-        })
-        .map(Full::new)
+            handler.refuse(Refusal::Panicked).map(ResponseBody::from)
+        }
+    }
 }
 
 async fn respond<H: Handler>(
@@ -127,23 +130,12 @@ async fn respond<H: Handler>(
     peer: SocketAddr,
     request: Request<Incoming>,
     limits: ConnectionLimits,
-) -> Response<Bytes> {
+) -> Result<Response<ResponseBody>, Refusal> {
     let (head, body) = request.into_parts();
     if let Some(refusal) = oversized_head(&head) {
-        return closing(handler.refuse(refusal));
+        return Err(refusal);
     }
-    let most = handler.body_limit(&head);
-    if body.size_hint().lower() > u64::try_from(most).unwrap_or(u64::MAX) {
-        return closing(handler.refuse(Refusal::BodyTooLarge));
-    }
-    let body = match timeout(limits.body, Limited::new(body, most).collect()).await {
-        Ok(Ok(body)) => body.to_bytes(),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            return closing(handler.refuse(Refusal::BodyTooLarge));
-        }
-        Ok(Err(_)) => return closing(handler.refuse(Refusal::BodyBroken)),
-        Err(_) => return closing(handler.refuse(Refusal::BodyTimeout)),
-    };
+    let body = RequestBody::network(body, limits.body);
     handler.respond(peer, Request::from_parts(head, body)).await
 }
 
@@ -170,7 +162,7 @@ fn oversized_head(head: &Parts) -> Option<Refusal> {
 
 /// Ends the connection after the answer: what follows of the request is not
 /// read.
-fn closing(mut response: Response<Bytes>) -> Response<Bytes> {
+fn closing<B>(mut response: Response<B>) -> Response<B> {
     let close = header::HeaderValue::from_static("close");
     response.headers_mut().insert(header::CONNECTION, close);
     response

@@ -11,7 +11,7 @@ use ring::hmac;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use token_core::UnixSeconds;
-use token_server::{Bytes, Caller, Query, Service};
+use token_server::{Bytes, Caller, Config, Query, Service, Upstream};
 use token_store::Clock;
 
 pub(crate) const NOW: u64 = 1_790_000_000;
@@ -88,9 +88,24 @@ impl Harness {
     /// A service without a keyset. The clock then moves past the first minute
     /// after the start, in which rules reach into the future.
     pub(crate) fn empty() -> Self {
+        Self::configured(Config::default())
+    }
+
+    /// A service with the keyset `sub-c-demo` before this upstream.
+    pub(crate) async fn behind(upstream: Upstream) -> Self {
+        let mut config = Config::default();
+        config.upstream = Some(upstream);
+        let harness = Self::configured(config);
+        harness.create(SUBSCRIBE_KEY, SECRET_KEY, json!({})).await;
+        harness
+    }
+
+    /// As [`Harness::empty`], on a directory of its own.
+    fn configured(mut config: Config) -> Self {
         let dir = tempfile::tempdir().unwrap();
+        config.data_dir = dir.path().to_owned();
         let clock = TestClock::at(NOW - 100);
-        let service = Service::open(dir.path(), clock.clone()).unwrap();
+        let service = Service::configured(&config, clock.clone()).unwrap();
         clock.advance(100);
         Self {
             service,

@@ -6,9 +6,8 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::request::Parts;
 use http::{Request, Response, StatusCode};
-use token_server::{ConnectionLimits, Handler, Listener, Refusal};
+use token_server::{ConnectionLimits, Handler, Listener, Refusal, RequestBody, ResponseBody};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
@@ -22,12 +21,14 @@ struct Sample {
 }
 
 impl Handler for Sample {
-    fn body_limit(&self, _: &Parts) -> usize {
-        1_000
-    }
-
-    async fn respond(&self, _: SocketAddr, request: Request<Bytes>) -> Response<Bytes> {
-        match request.uri().path() {
+    async fn respond(
+        &self,
+        _: SocketAddr,
+        request: Request<RequestBody>,
+    ) -> Result<Response<ResponseBody>, Refusal> {
+        let (head, body) = request.into_parts();
+        drop(body.read(1_000).await?);
+        match head.uri.path() {
             "/panic" => panic!("a bug"),
             "/wait" => {
                 self.entered.notify_one();
@@ -35,7 +36,7 @@ impl Handler for Sample {
             }
             _ => {}
         }
-        Response::new(Bytes::from_static(b"ok"))
+        Ok(Response::new(Bytes::from_static(b"ok").into()))
     }
 
     fn refuse(&self, refusal: Refusal) -> Response<Bytes> {

@@ -13,6 +13,7 @@ mod case_file;
 mod configuration;
 mod dialect;
 mod forward_auth;
+mod gateway;
 mod harness;
 mod internal;
 mod listener;

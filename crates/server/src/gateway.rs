@@ -1,0 +1,99 @@
+//! The gateway: every client operation is decided, then passed on.
+//!
+//! Classified, judged, and only then answered by the upstream. What no row of
+//! the table knows, what can be read in two ways and what is not authorised
+//! never gets there.
+
+mod admit;
+mod cors;
+mod hold;
+mod refused;
+mod root;
+mod sandbox;
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use token_policy::Family;
+
+use crate::config::Upstream;
+use crate::conn::{Refusal, RequestBody, ResponseBody};
+use crate::service::Service;
+use admit::{Stop, admit};
+use refused::Refused;
+
+/// Largest body that is passed on, in bytes: the largest message of the real
+/// service (contract 5).
+pub(crate) const FORWARD_BODY_BYTES_MAX: usize = 2 * 1024 * 1024;
+
+/// Largest body that a decision is read from, in bytes. A list of 1,000 names
+/// of usual length with their fields is well below it.
+pub(crate) const DECISION_BODY_BYTES_MAX: usize = 256 * 1024;
+
+/// What the gateway needs beside the service.
+#[derive(Debug, Default)]
+pub(crate) struct Gateway {
+    behind: Behind,
+}
+
+/// What stands behind the gateway.
+#[derive(Debug, Default)]
+enum Behind {
+    /// Nothing: what is authorised is 501.
+    #[default]
+    Nothing,
+    Sandbox,
+}
+
+impl Gateway {
+    pub(crate) const fn new(upstream: Option<&Upstream>) -> Self {
+        let behind = match upstream {
+            Some(Upstream::Sandbox) => Behind::Sandbox,
+            Some(Upstream::Url(_)) | None => Behind::Nothing,
+        };
+        Self { behind }
+    }
+}
+
+/// Answers a request for a client operation, or for nothing.
+pub(crate) async fn respond(
+    service: &Service,
+    request: Request<RequestBody>,
+) -> Result<Response<ResponseBody>, Refusal> {
+    match answer(service, request).await {
+        Ok(response) => Ok(response),
+        Err(Stop::Answer(response)) => Ok(response.map(ResponseBody::from)),
+        Err(Stop::Refusal(refusal)) => Err(refusal),
+    }
+}
+
+async fn answer(
+    service: &Service,
+    request: Request<RequestBody>,
+) -> Result<Response<ResponseBody>, Stop> {
+    let (head, body) = request.into_parts();
+    if head.method == http::Method::OPTIONS {
+        return Err(Stop::Answer(cors::options(&head)));
+    }
+    let body = body.at_most(FORWARD_BODY_BYTES_MAX)?;
+    let sandboxed = matches!(service.gateway().behind, Behind::Sandbox);
+    if sandboxed && let Some(response) = sandbox::storage(&head) {
+        body.discard(FORWARD_BODY_BYTES_MAX).await?;
+        return Ok(response.map(ResponseBody::from));
+    }
+    let admitted = admit(service, &head, body).await?;
+    match &service.gateway().behind {
+        Behind::Nothing => {
+            let refused = Refused::new(StatusCode::NOT_IMPLEMENTED, "No upstream is configured");
+            Err(Stop::Answer(
+                refused.response(admitted.family, service.now()),
+            ))
+        }
+        Behind::Sandbox => sandbox::answer(service, &head, admitted).await,
+    }
+}
+
+/// The answer in place of one that broke off.
+pub(crate) fn broken_off() -> Response<Bytes> {
+    let refused = Refused::new(StatusCode::BAD_GATEWAY, "Bad Gateway");
+    refused.response(Family::AccessManager, token_core::UnixSeconds(0))
+}

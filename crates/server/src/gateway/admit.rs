@@ -1,0 +1,195 @@
+//! From a request to the permission to pass it on.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{Method, Response, StatusCode, Version, header};
+use token_codec::VerifiedToken;
+use token_policy::{Asked, Classified, ClassifyError, Family, Operation, Reason, classify};
+
+use super::cors;
+use super::refused::Refused;
+use super::{DECISION_BODY_BYTES_MAX, root};
+use crate::access_manager::METHOD_OVERRIDES;
+use crate::conn::{Refusal, RequestBody};
+use crate::judge::{Asking, judge};
+use crate::service::Service;
+
+/// Why a request goes no further.
+pub(super) enum Stop {
+    /// This is the answer.
+    Answer(Response<Bytes>),
+    /// The listener's answer, and the end of the connection.
+    Refusal(Refusal),
+}
+
+impl From<Refusal> for Stop {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refusal(refusal)
+    }
+}
+
+/// A request that may be carried out.
+pub(super) struct Admitted {
+    /// The operation; `None` for a rule of a rule file.
+    pub(super) operation: Option<Operation>,
+    pub(super) family: Family,
+    /// What it was authorised with; `None` for the secret key and for what
+    /// needs nothing.
+    pub(super) token: Option<Arc<VerifiedToken<'static>>>,
+    /// The very bytes that were received, read or not.
+    pub(super) body: RequestBody,
+}
+
+/// Decides on a request.
+pub(super) async fn admit(
+    service: &Service,
+    head: &Parts,
+    body: RequestBody,
+) -> Result<Admitted, Stop> {
+    let target = head
+        .uri
+        .path_and_query()
+        .map_or("", |target| target.as_str());
+    let stop = |family: Family| {
+        move |refused: Refused| Stop::Answer(refused.response(family, service.now()))
+    };
+    check_form(head).map_err(stop(family_of(target)))?;
+    let (classified, body) = match classify(head.method.as_str(), target, None) {
+        Err(ClassifyError::BodyRequired) => {
+            check_encoding(head).map_err(stop(family_of(target)))?;
+            let read = body.read(DECISION_BODY_BYTES_MAX).await?;
+            let classified = classify(head.method.as_str(), target, Some(&read));
+            (classified, RequestBody::from(read))
+        }
+        classified => (classified, body),
+    };
+    let classified = classified.map_err(|error| unclassified(service, target, &error))?;
+    let family = classified.family;
+    let mut body = body;
+    if [Method::GET, Method::DELETE].contains(&head.method) {
+        // No such operation has a body, and none is passed on.
+        body.discard(0).await?;
+        body = RequestBody::from(Bytes::new());
+    }
+    let token = if is_signed(&classified) {
+        check_one_credential(&classified).map_err(stop(family))?;
+        let signed = body.read(super::FORWARD_BODY_BYTES_MAX).await?;
+        root::check(service, head, &classified, &signed).map_err(stop(family))?;
+        body = RequestBody::from(signed);
+        None
+    } else {
+        with_token(service, &classified).map_err(stop(family))?
+    };
+    Ok(Admitted {
+        operation: operation(&classified),
+        family,
+        token,
+        body,
+    })
+}
+
+fn operation(classified: &Classified<'_>) -> Option<Operation> {
+    match classified.asked() {
+        Asked::Operation(operation) => Some(operation),
+        Asked::Rule { .. } => None,
+    }
+}
+
+/// A request with a signature is judged by it alone. `time` names no keyset
+/// whose key could have signed it, and needs nothing.
+fn is_signed(classified: &Classified<'_>) -> bool {
+    classified.signature.is_some() && operation(classified) != Some(Operation::Time)
+}
+
+/// Contract 10.4: the one place where a signature does not win.
+fn check_one_credential(classified: &Classified<'_>) -> Result<(), Refused> {
+    if classified.family == Family::DataSync && classified.token.is_some() {
+        return Err(Refused::two_credentials());
+    }
+    Ok(())
+}
+
+/// What the table cannot see: the form of the request around its line.
+fn check_form(head: &Parts) -> Result<(), Refused> {
+    let bad = |message: &'static str| Err(Refused::new(StatusCode::BAD_REQUEST, message));
+    if head.version < Version::HTTP_2 && head.uri.authority().is_some() {
+        return bad("the request target must begin with `/`");
+    }
+    let headers = &head.headers;
+    if METHOD_OVERRIDES
+        .iter()
+        .any(|name| headers.contains_key(name))
+    {
+        return bad("Method override is not supported");
+    }
+    if headers.contains_key(header::UPGRADE) {
+        return bad("Upgrade is not supported");
+    }
+    if head.uri.path().starts_with("/v2/auth/") {
+        return bad("Access Manager v2 is not served; grant a token with POST \
+             /v3/pam/{subscribe key}/grant");
+    }
+    Ok(())
+}
+
+/// A body that a decision is read from is read as it is.
+fn check_encoding(head: &Parts) -> Result<(), Refused> {
+    if head.headers.contains_key(header::CONTENT_ENCODING) {
+        let message = "a body that a decision is read from must not be encoded";
+        return Err(Refused::new(StatusCode::BAD_REQUEST, message));
+    }
+    Ok(())
+}
+
+fn unclassified(service: &Service, target: &str, error: &ClassifyError) -> Stop {
+    let refused = Refused::unclassified(error);
+    if matches!(error, ClassifyError::UnknownOperation) {
+        let methods: Vec<&str> = cors::operations(target).map(Method::as_str).collect();
+        if !methods.is_empty() {
+            let refused = Refused::new(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed");
+            let mut response = refused.response(family_of(target), service.now());
+            cors::allowed(&mut response, methods.into_iter());
+            return Stop::Answer(response);
+        }
+    }
+    Stop::Answer(refused.response(family_of(target), service.now()))
+}
+
+/// The family of a target that no row is for.
+fn family_of(target: &str) -> Family {
+    let rows = [
+        ("/v1/datasync/", Family::DataSync),
+        ("/v2/objects/", Family::Objects),
+        ("/v1/message-actions/", Family::Actions),
+    ];
+    let row = rows.iter().find(|(start, _)| target.starts_with(start));
+    row.map_or(Family::AccessManager, |(_, family)| *family)
+}
+
+fn with_token(
+    service: &Service,
+    classified: &Classified<'_>,
+) -> Result<Option<Arc<VerifiedToken<'static>>>, Refused> {
+    let mut asking = Asking::of(classified);
+    let owner;
+    if operation(classified) == Some(Operation::Time)
+        && let Some(token) = asking.token
+    {
+        // A token is good for a keyset, and `time` names none.
+        let mut keysets = service.keysets().into_iter();
+        owner = keysets.find(|keyset| service.verify(token, keyset).is_ok());
+        let invalid = || Refused::reason(Reason::InvalidToken);
+        asking.subscribe_key = Some(owner.as_ref().ok_or_else(invalid)?.subscribe_key());
+    }
+    let judged = judge(service, asking, classified.asked(), classified.targets())
+        .map_err(Refused::undecided)?;
+    if judged.response.is_allowed() {
+        return Ok(judged.token);
+    }
+    if classified.family == Family::DataSync && judged.response.reason == Reason::TokenRequired {
+        return Err(Refused::unauthenticated());
+    }
+    Err(Refused::denied(&judged))
+}
