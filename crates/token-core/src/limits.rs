@@ -123,3 +123,12 @@ pub const OEM_PERMISSIONS_MAX: usize = 16;
 
 /// Longest id of a JWS key, in characters.
 pub const JWS_KEY_ID_CHARS_MAX: usize = 64;
+
+/// Rules of all rule files together. Their paths share one automaton.
+pub const RULES_MAX: usize = 500;
+
+/// The path of a rule, in bytes.
+pub const RULE_PATH_BYTES_MAX: usize = 1_024;
+
+/// Captures of the path of a rule.
+pub const RULE_CAPTURES_MAX: usize = 16;

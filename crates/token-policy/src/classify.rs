@@ -50,7 +50,6 @@ pub struct Classified<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum What<'a> {
     Operation(Operation),
-    #[expect(dead_code, reason = "rule files, in the next commit, make these")]
     Rule {
         name: &'a str,
         access: Access,
@@ -61,7 +60,6 @@ pub(crate) enum What<'a> {
 
 /// Who may use a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(dead_code, reason = "rule files, in the next commit, make these")]
 pub(crate) enum Access {
     /// Anybody.
     Public,

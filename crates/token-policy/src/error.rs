@@ -7,6 +7,7 @@ use token_core::{InvalidKey, InvalidName, ResourceKind};
 
 use crate::json::InvalidJson;
 use crate::response::Reason;
+use crate::rules::HeaderFault;
 
 /// Why names cannot be the targets of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +49,29 @@ impl fmt::Display for InvalidTargets {
 }
 
 impl core::error::Error for InvalidTargets {}
+
+/// What is wrong with a parameter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ParameterFault {
+    /// It is there more than once.
+    Repeated,
+    /// It is written so that another reader could take it for the parameter:
+    /// `room[]` for `room`.
+    Lookalike,
+    /// It is not there, and the rule needs it.
+    Missing,
+}
+
+impl fmt::Display for ParameterFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Repeated => "is there more than once",
+            Self::Lookalike => "is there under a name that only some readers take for it",
+            Self::Missing => "is not there, and the rule needs it",
+        })
+    }
+}
 
 /// Why a method and a target are not taken for an operation.
 ///
@@ -109,6 +133,29 @@ pub enum ClassifyError {
         /// The name of the parameter.
         name: &'static str,
     },
+    /// A parameter that the rules know is not there as they say.
+    Parameter {
+        /// Its name.
+        name: Box<str>,
+        /// What is wrong.
+        fault: ParameterFault,
+    },
+    /// A header that the rules know is not there as they say.
+    Header {
+        /// Its name.
+        name: Box<str>,
+        /// What is wrong.
+        fault: HeaderFault,
+    },
+    /// Two tokens in one request.
+    TwoTokens,
+    /// A path that is of another rule, or of none, once it is decoded.
+    EscapedRoute,
+    /// A capture that holds the text that ends it in a name.
+    RunsTogether {
+        /// Its name.
+        name: Box<str>,
+    },
     /// Two parameters that exclude each other.
     ConflictingParameters {
         /// The name of one.
@@ -155,8 +202,21 @@ impl ClassifyError {
             | Self::List { .. }
             | Self::RepeatedParameter { .. }
             | Self::UnexpectedParameter { .. }
+            | Self::Parameter {
+                fault: ParameterFault::Repeated | ParameterFault::Lookalike,
+                ..
+            }
+            | Self::Header {
+                fault: HeaderFault::Repeated,
+                ..
+            }
+            | Self::TwoTokens
+            | Self::EscapedRoute
+            | Self::RunsTogether { .. }
             | Self::ConflictingParameters { .. } => Reason::AmbiguousRequest,
             Self::Key(_)
+            | Self::Parameter { .. }
+            | Self::Header { .. }
             | Self::Name { .. }
             | Self::Targets(_)
             | Self::Json(_)
@@ -205,6 +265,16 @@ impl fmt::Display for ClassifyError {
             Self::UnexpectedParameter { name } => {
                 write!(f, "this operation takes no parameter `{name}`")
             }
+            Self::Parameter { name, fault } => write!(f, "the parameter `{name}` {fault}"),
+            Self::Header { name, fault } => write!(f, "the header `{name}` {fault}"),
+            Self::TwoTokens => f.write_str("the request carries two tokens; send one"),
+            Self::EscapedRoute => f.write_str(
+                "the path is of another rule once it is decoded; escape only what must be",
+            ),
+            Self::RunsTogether { name } => write!(
+                f,
+                "the value of `{name}` holds what ends it in a name, so that two requests would be one"
+            ),
             Self::ConflictingParameters { one, other } => {
                 write!(f, "the parameters `{one}` and `{other}` exclude each other")
             }
@@ -239,6 +309,11 @@ impl core::error::Error for ClassifyError {
             | Self::List { .. }
             | Self::RepeatedParameter { .. }
             | Self::UnexpectedParameter { .. }
+            | Self::Parameter { .. }
+            | Self::Header { .. }
+            | Self::TwoTokens
+            | Self::EscapedRoute
+            | Self::RunsTogether { .. }
             | Self::ConflictingParameters { .. }
             | Self::BodyRequired
             | Self::Body { .. } => None,

@@ -75,6 +75,7 @@ mod classify;
 mod decision;
 mod error;
 mod explain;
+mod finding;
 #[doc(hidden)]
 pub mod fuzzing;
 mod held;
@@ -87,12 +88,14 @@ mod request;
 mod requirement;
 mod response;
 mod route;
+mod rules;
 mod target;
 
 pub use classify::{Classified, Token, classify};
 pub use decision::{authorize, authorize_anonymous};
-pub use error::{ClassifyError, InvalidTargets};
+pub use error::{ClassifyError, InvalidTargets, ParameterFault};
 pub use explain::{Explanation, Match, MatchedBy, Remedy, explain};
+pub use finding::{Finding, Position, Severity};
 pub use nearest::NearMiss;
 pub use operation::Operation;
 pub use pattern::{Pattern, PatternCache, PatternEntry, PatternError, PatternSet, RefusedPattern};
@@ -100,6 +103,7 @@ pub use request::{Asked, Keyset, ListMode, Request, Target, Targets, is_wildcard
 pub use requirement::{Need, Requirement};
 pub use response::{Decision, Missing, Reason, Response, Wanted};
 pub use route::Family;
+pub use rules::{HeaderFault, Headers, InvalidRules, NoHeaders, RuleSet};
 /// What a decision asks of a deny list, from token-core.
 pub use token_core::{NoRevocations, Revocations, RevokedBy, Standing, Subject};
 

@@ -28,4 +28,5 @@ mod random;
 mod reference;
 mod regressions;
 mod remedy;
+mod rules;
 mod token;

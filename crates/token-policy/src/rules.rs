@@ -1,0 +1,234 @@
+//! Rules for an HTTP API of one's own: a TOML file that says which request
+//! needs which permission.
+
+mod automaton;
+mod compile;
+mod cuts;
+mod file;
+mod path;
+mod request;
+mod source;
+mod template;
+mod toml;
+
+use core::fmt;
+
+use token_core::{Permissions, ResourceKind};
+
+use crate::classify::{Access, Classified};
+use crate::error::ClassifyError;
+use crate::finding::{Finding, Severity};
+
+use self::automaton::Automaton;
+use self::path::Path;
+use self::template::Template;
+
+pub use self::source::{HeaderFault, Headers, NoHeaders};
+
+/// The rules of one or more rule files, compiled into one automaton.
+///
+/// A rule file says for one keyset where the token and the caller's uuid come
+/// from, and which request needs which permission:
+///
+/// ```
+/// use token_policy::{NoHeaders, RuleSet};
+///
+/// let text = r#"
+/// keyset = "sub-c-chat"
+///
+/// [token]
+/// query = "token"
+///
+/// [[rule]]
+/// name = "read-messages"
+/// methods = ["GET"]
+/// path = '^/rooms/(?<room>[^/]+)/messages$'
+/// needs = [{ channel = "{room}", permissions = ["read"] }]
+/// "#;
+/// let rules = RuleSet::parse([("chat.toml", text)])?;
+///
+/// let asked = rules.classify("GET", "/rooms/lobby/messages?token=abc", &NoHeaders)?;
+/// assert_eq!(asked.asked().name(), "read-messages");
+/// assert_eq!(asked.targets().names()[0].name, "lobby");
+/// // What no rule says is refused.
+/// assert!(rules.classify("DELETE", "/rooms/lobby/messages", &NoHeaders).is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// What two rules could match, and what could be cut in two ways, is an error
+/// of [`RuleSet::parse`]; both are read off the automata, not sampled.
+#[derive(Debug)]
+pub struct RuleSet {
+    files: Vec<RuleFile>,
+    rules: Vec<Rule>,
+    automaton: Automaton,
+    warnings: Vec<Finding>,
+}
+
+/// What a file says for all its rules.
+#[derive(Debug)]
+struct RuleFile {
+    keyset: Box<str>,
+    token: TokenSources,
+    caller: Option<Caller>,
+    /// The names of all parameters that its rules read.
+    parameters: Vec<Box<str>>,
+}
+
+/// Where a token may be. A request with two is refused.
+#[derive(Debug, Default)]
+struct TokenSources {
+    bearer: bool,
+    query: Option<Box<str>>,
+    cookie: Option<Box<str>>,
+    header: Option<Box<str>>,
+}
+
+/// Where the caller's uuid is.
+#[derive(Debug)]
+enum Caller {
+    Query(Box<str>),
+    Header(Box<str>),
+    Capture(Box<str>),
+    /// The token says; the upstream learns it from this header.
+    Token {
+        pass: Box<str>,
+    },
+}
+
+#[derive(Debug)]
+struct Rule {
+    file: usize,
+    name: Box<str>,
+    methods: Vec<Box<str>>,
+    path: Path,
+    /// Those of the path first, in the order of its groups.
+    captures: Vec<Capture>,
+    access: Access,
+    needs: Vec<RuleNeed>,
+    upgrade: bool,
+}
+
+/// A named part of a request.
+#[derive(Debug)]
+struct Capture {
+    name: Box<str>,
+    /// The parameter that it is the value of; `None` for a part of the path.
+    parameter: Option<Box<str>>,
+    /// Whether it is names, with commas between.
+    list: bool,
+    /// Whether a request may be without it.
+    optional: bool,
+}
+
+/// Permissions that a rule needs on a name.
+#[derive(Debug)]
+struct RuleNeed {
+    kind: ResourceKind,
+    name: Template,
+    permissions: Permissions,
+}
+
+impl RuleSet {
+    /// Compiles rule files: pairs of the name to say in errors, and the text.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidRules`] with everything that is wrong, each with its line.
+    pub fn parse<'t>(
+        files: impl IntoIterator<Item = (&'t str, &'t str)>,
+    ) -> Result<Self, InvalidRules> {
+        compile::compile(files)
+    }
+
+    /// What is legal and probably not what was meant.
+    #[must_use]
+    pub fn warnings(&self) -> &[Finding] {
+        &self.warnings
+    }
+
+    /// The subscribe keys of the keysets that the files are for.
+    pub fn subscribe_keys(&self) -> impl Iterator<Item = &str> {
+        self.files.iter().map(|file| &*file.keyset)
+    }
+
+    /// The headers in which upstreams learn the uuid of a token. What a client
+    /// sends under these names must be removed from every request.
+    pub fn uuid_headers(&self) -> impl Iterator<Item = &str> {
+        self.files.iter().filter_map(|file| match &file.caller {
+            Some(Caller::Token { pass }) => Some(&**pass),
+            Some(Caller::Query(_) | Caller::Header(_) | Caller::Capture(_)) | None => None,
+        })
+    }
+
+    /// The names of the rules, in the order of the files.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.rules.iter().map(|rule| &*rule.name)
+    }
+
+    /// Finds the rule of a request, as [`crate::classify`] finds an operation:
+    /// `target` is the raw request target.
+    ///
+    /// The path is matched twice, as it stands and with its escapes decoded; both
+    /// must be of one and the same rule. Captures are cut from the raw path and
+    /// decoded, once.
+    ///
+    /// # Errors
+    ///
+    /// [`ClassifyError`]. A request with an error must be refused, never
+    /// forwarded.
+    pub fn classify<'a>(
+        &'a self,
+        method: &str,
+        target: &'a str,
+        headers: &'a impl Headers,
+    ) -> Result<Classified<'a>, ClassifyError> {
+        request::classify(self, method, target, headers)
+    }
+
+    /// The one rule of a method and a path.
+    fn find(&self, method: &str, path: &[u8]) -> Option<usize> {
+        let is_for = |number: &usize| {
+            let rule = self.rules.get(*number);
+            rule.is_some_and(|rule| rule.methods.iter().any(|known| **known == *method))
+        };
+        let mut found = self.automaton.find(path).filter(is_for);
+        let first = found.next();
+        first.filter(|_| found.next().is_none())
+    }
+}
+
+/// Everything that is wrong with rule files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InvalidRules {
+    findings: Vec<Finding>,
+}
+
+impl InvalidRules {
+    /// The errors, and the warnings among them, in the order of the files.
+    #[must_use]
+    pub fn findings(&self) -> &[Finding] {
+        &self.findings
+    }
+
+    /// The errors alone.
+    pub fn errors(&self) -> impl Iterator<Item = &Finding> {
+        let findings = self.findings.iter();
+        findings.filter(|finding| finding.severity == Severity::Error)
+    }
+}
+
+impl fmt::Display for InvalidRules {
+    /// A line for each error.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (nth, finding) in self.errors().enumerate() {
+            if nth > 0 {
+                f.write_str("\n")?;
+            }
+            finding.fmt(f)?;
+        }
+        Ok(())
+    }
+}
+
+impl core::error::Error for InvalidRules {}

@@ -1,0 +1,150 @@
+//! Where a request says who asks: headers, cookies, one parameter.
+
+use core::fmt;
+
+use crate::error::ClassifyError;
+
+/// The headers of a request, as far as rules read them.
+///
+/// An `http::HeaderMap` implements it in one line:
+/// `self.get_all(name).iter().map(|value| value.as_bytes())`.
+pub trait Headers {
+    /// Every value of the header `name`, which is in lower case; headers are
+    /// found whatever the case they were sent in.
+    fn values<'h>(&'h self, name: &'h str) -> impl Iterator<Item = &'h [u8]>;
+}
+
+/// No headers at all.
+#[derive(Clone, Copy, Debug, Default)]
+#[expect(clippy::exhaustive_structs, reason = "there is nothing in it")]
+pub struct NoHeaders;
+
+impl Headers for NoHeaders {
+    fn values<'h>(&'h self, _: &'h str) -> impl Iterator<Item = &'h [u8]> {
+        core::iter::empty()
+    }
+}
+
+/// Names and values, in the order of the request.
+impl<N: AsRef<str>, V: AsRef<[u8]>> Headers for [(N, V)] {
+    fn values<'h>(&'h self, name: &'h str) -> impl Iterator<Item = &'h [u8]> {
+        let named = move |(known, _): &&(N, V)| known.as_ref().eq_ignore_ascii_case(name);
+        self.iter().filter(named).map(|(_, value)| value.as_ref())
+    }
+}
+
+impl<N: AsRef<str>, V: AsRef<[u8]>> Headers for Vec<(N, V)> {
+    fn values<'h>(&'h self, name: &'h str) -> impl Iterator<Item = &'h [u8]> {
+        self.as_slice().values(name)
+    }
+}
+
+/// What is wrong with a header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum HeaderFault {
+    /// It is there more than once, or says a thing twice.
+    Repeated,
+    /// It is not of the form that the rules say.
+    Malformed,
+}
+
+impl fmt::Display for HeaderFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Repeated => "is there more than once",
+            Self::Malformed => "is not of the form that the rules say",
+        })
+    }
+}
+
+fn fault(name: &str, fault: HeaderFault) -> ClassifyError {
+    let name = name.into();
+    ClassifyError::Header { name, fault }
+}
+
+/// The one value of a header, as text.
+pub(super) fn one<'h>(
+    headers: &'h impl Headers,
+    name: &'h str,
+) -> Result<Option<&'h str>, ClassifyError> {
+    let mut values = headers.values(name);
+    let Some(value) = values.next() else {
+        return Ok(None);
+    };
+    if values.next().is_some() {
+        return Err(fault(name, HeaderFault::Repeated));
+    }
+    let text = core::str::from_utf8(value).ok();
+    let plain = text.filter(|text| !text.is_empty() && !text.contains(char::is_control));
+    plain
+        .map(Some)
+        .ok_or_else(|| fault(name, HeaderFault::Malformed))
+}
+
+/// The token of a header that holds nothing else.
+pub(super) fn token<'h>(
+    headers: &'h impl Headers,
+    name: &'h str,
+) -> Result<Option<&'h str>, ClassifyError> {
+    let value = one(headers, name)?;
+    match value {
+        Some(text) if !is_token(text) => Err(fault(name, HeaderFault::Malformed)),
+        value => Ok(value),
+    }
+}
+
+/// The token of `Authorization: Bearer TOKEN` (RFC 6750 section 2.1).
+pub(super) fn bearer(headers: &impl Headers) -> Result<Option<&str>, ClassifyError> {
+    const NAME: &str = "authorization";
+    let Some(value) = one(headers, NAME)? else {
+        return Ok(None);
+    };
+    let token = value
+        .split_once(' ')
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+        .map(|(_, token)| token)
+        .filter(|token| is_token(token));
+    token
+        .map(Some)
+        .ok_or_else(|| fault(NAME, HeaderFault::Malformed))
+}
+
+/// The value of a cookie (RFC 6265 section 4.2). HTTP/2 may send the pairs in
+/// several headers (RFC 9113 section 8.2.3).
+pub(super) fn cookie<'h>(
+    headers: &'h impl Headers,
+    name: &str,
+) -> Result<Option<&'h str>, ClassifyError> {
+    const NAME: &str = "cookie";
+    let mut found = None;
+    for value in headers.values(NAME) {
+        let value = core::str::from_utf8(value).map_err(|_| fault(NAME, HeaderFault::Malformed))?;
+        for (nth, pair) in value.split(';').enumerate() {
+            let pair = if nth == 0 {
+                pair
+            } else {
+                pair.strip_prefix(' ').unwrap_or(pair)
+            };
+            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+            if key.trim() != name {
+                continue;
+            }
+            // Readers differ about blanks and quotes.
+            if key != name || !is_token(value) {
+                return Err(fault(NAME, HeaderFault::Malformed));
+            }
+            if found.replace(value).is_some() {
+                return Err(fault(NAME, HeaderFault::Repeated));
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Whether `text` may be a token: visible ASCII without what separates values
+/// (RFC 6750 section 2.1, RFC 6265 section 4.1.1).
+fn is_token(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b',' | b';' | b'\\');
+    !text.is_empty() && text.bytes().all(plain)
+}
