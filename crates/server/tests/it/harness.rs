@@ -117,8 +117,12 @@ impl Harness {
     /// A service with the keyset `sub-c-demo` and these settings.
     pub(crate) async fn with(settings: Value) -> Self {
         let harness = Self::empty();
-        harness.create(SUBSCRIBE_KEY, SECRET_KEY, settings).await;
+        harness.create_demo(settings).await;
         harness
+    }
+
+    pub(crate) async fn create_demo(&self, settings: Value) {
+        self.create(SUBSCRIBE_KEY, SECRET_KEY, settings).await;
     }
 
     pub(crate) async fn new() -> Self {

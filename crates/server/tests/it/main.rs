@@ -17,6 +17,7 @@ mod gateway;
 mod harness;
 mod internal;
 mod listener;
+mod overload;
 mod regressions;
 mod secrets;
 mod signatures;
