@@ -2,23 +2,29 @@
 //! that once existed is never made anew.
 
 use core::fmt;
-use std::fs::{self, DirBuilder, File, TryLockError};
-use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _};
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use redb::backends::FileBackend;
 use redb::{Builder, Database, DatabaseError};
-use serde::{Deserialize, Serialize};
 
 use crate::clock::Clock;
 use crate::database::{self, Failed};
 use crate::error::OpenError;
 use crate::secret;
 
-/// The format that this version writes.
-pub(crate) const FORMAT: u64 = 1;
+mod files;
+mod marker;
+mod migrate;
+
+use files::{create_directory, file_error, is_there, lock, open_own, sync_directory};
+use marker::{Marker, read_marker, write_marker};
+
+/// The format that this version writes. 1 knew no reviews of rules.
+pub(crate) const FORMAT: u64 = 2;
 
 const MARKER: &str = "usher.json";
 /// Held locked by the process that has the directory.
@@ -68,17 +74,6 @@ impl fmt::Debug for OpenOptions {
     }
 }
 
-#[derive(Deserialize)]
-struct Format {
-    format: u64,
-}
-
-#[derive(Serialize, Deserialize)]
-struct Marker {
-    format: u64,
-    id: String,
-}
-
 /// A directory whose database was opened at least once.
 pub(crate) struct Directory {
     path: PathBuf,
@@ -95,20 +90,26 @@ impl Directory {
         create_directory(path)?;
         let lock = lock(path)?;
         let marker_path = path.join(MARKER);
-        let id = match fs::read(&marker_path) {
+        let marker = match fs::read(&marker_path) {
             Ok(bytes) => read_marker(&marker_path, &bytes)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => create(path)?,
             Err(error) => return Err(file_error("read", &marker_path, &error)),
         };
         let directory = Self {
             path: path.to_owned(),
-            id,
+            id: marker.id,
             sequence: open_own(&path.join(SEQUENCE), false)?,
             _lock: lock,
             wrap_backend: options.wrap_backend.clone(),
         };
         directory.finish_creation()?;
+        if marker.format < FORMAT {
+            // What is refused stays as it is.
+            drop(directory.open_database()?);
+            directory.begin_migration(marker.format)?;
+        }
         let database = directory.open_database()?;
+        directory.finish_migration(&database)?;
         Ok((directory, database))
     }
 
@@ -161,6 +162,8 @@ impl Directory {
                 failed(&path, error)
             }
         })?;
+        // redb checks when it opens, and repairs. Asked once more it reads the
+        // file anew: a disk that answers otherwise now is not trusted.
         match database.check_integrity() {
             Ok(true) => {}
             Ok(false) => return Err(corrupt(&path, "a checksum does not match")),
@@ -226,31 +229,8 @@ fn builder() -> Builder {
     builder
 }
 
-fn read_marker(path: &Path, bytes: &[u8]) -> Result<String, OpenError> {
-    let bad = |_| OpenError::BadMarker {
-        path: path.to_owned(),
-    };
-    // Alone: a newer marker may have other fields.
-    let Format { format } = serde_json::from_slice(bytes).map_err(bad)?;
-    if format > FORMAT {
-        return Err(OpenError::Newer {
-            path: path.to_owned(),
-            found: format,
-            supported: FORMAT,
-        });
-    }
-    let marker: Marker = serde_json::from_slice(bytes).map_err(bad)?;
-    if marker.format == 0 || marker.id.len() != 32 {
-        return Err(OpenError::BadMarker {
-            path: path.to_owned(),
-        });
-    }
-    Ok(marker.id)
-}
-
 /// Makes the directory, the database under its first name, then the marker.
-/// Returns the id.
-fn create(path: &Path) -> Result<String, OpenError> {
+fn create(path: &Path) -> Result<Marker, OpenError> {
     if is_there(&path.join(DATABASE))? {
         return Err(OpenError::NoMarker {
             path: path.to_owned(),
@@ -266,14 +246,9 @@ fn create(path: &Path) -> Result<String, OpenError> {
     // Whoever took marker and database away starts anew.
     open_own(&path.join(SEQUENCE), true)?;
     create_database(&path.join(UNFINISHED), &id)?;
-    write_marker(
-        path,
-        &Marker {
-            format: FORMAT,
-            id: id.clone(),
-        },
-    )?;
-    Ok(id)
+    let marker = Marker { format: FORMAT, id };
+    write_marker(path, &marker)?;
+    Ok(marker)
 }
 
 fn create_database(path: &Path, id: &str) -> Result<(), OpenError> {
@@ -282,87 +257,6 @@ fn create_database(path: &Path, id: &str) -> Result<(), OpenError> {
         .and_then(|backend| builder().create_with_backend(backend))
         .map_err(|error| database_error(path, error))?;
     database::create(&database, id).map_err(|error| database_error(path, error))
-}
-
-fn write_marker(directory: &Path, marker: &Marker) -> Result<(), OpenError> {
-    let (path, temporary) = (directory.join(MARKER), directory.join("usher.json.new"));
-    let failed = |error: &io::Error| file_error("write", &path, error);
-    let text = serde_json::to_vec(marker).map_err(|error| failed(&error.into()))?;
-    let mut file = open_own(&temporary, true)?;
-    file.write_all(&text)
-        .and_then(|()| file.sync_all())
-        .and_then(|()| fs::rename(&temporary, &path))
-        .and_then(|()| sync_directory(directory))
-        .map_err(|error| failed(&error))
-}
-
-/// Makes what is missing of `path`, and has each new name on the disk: a
-/// directory that a power cut takes away would start empty.
-fn create_directory(path: &Path) -> Result<(), OpenError> {
-    let failed = |error| file_error("create", path, &error);
-    let missing: Vec<&Path> = path
-        .ancestors()
-        .filter(|ancestor| !ancestor.as_os_str().is_empty())
-        .take_while(|ancestor| !ancestor.exists())
-        .collect();
-    for directory in missing.into_iter().rev() {
-        match DirBuilder::new().mode(0o700).create(directory) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                return Err(failed(error));
-            }
-            Ok(()) | Err(_) => {}
-        }
-        let parent = match directory.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            Some(_) | None => Path::new("."),
-        };
-        sync_directory(parent).map_err(failed)?;
-    }
-    Ok(())
-}
-
-fn lock(directory: &Path) -> Result<File, OpenError> {
-    let path = directory.join(LOCK);
-    let file = open_own(&path, false)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(OpenError::InUse {
-            path: directory.to_owned(),
-        }),
-        Err(TryLockError::Error(error)) => Err(file_error("lock", &path, &error)),
-    }
-}
-
-/// Opens a file that only we read, and makes it if there is none.
-fn open_own(path: &Path, truncate: bool) -> Result<File, OpenError> {
-    let mut options = File::options();
-    options.read(true).write(true).create(true);
-    options
-        .truncate(truncate)
-        .mode(0o600)
-        .open(path)
-        .map_err(|error| file_error("open", path, &error))
-}
-
-/// Whether there is something of this name, even a link to nowhere.
-fn is_there(path: &Path) -> Result<bool, OpenError> {
-    match fs::symlink_metadata(path) {
-        Ok(_) => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(file_error("read", path, &error)),
-    }
-}
-
-fn sync_directory(path: &Path) -> io::Result<()> {
-    File::open(path).and_then(|directory| directory.sync_all())
-}
-
-fn file_error(doing: &'static str, path: &Path, error: &io::Error) -> OpenError {
-    OpenError::File {
-        doing,
-        path: path.to_owned(),
-        reason: error.to_string(),
-    }
 }
 
 fn database_error(path: &Path, error: impl fmt::Display) -> OpenError {

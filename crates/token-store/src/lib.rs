@@ -7,6 +7,7 @@ mod deny_list;
 mod directory;
 mod error;
 mod keyset;
+mod memory;
 mod prune;
 mod revocation;
 mod secret;

@@ -7,7 +7,7 @@ use token_core::limits::ISSUED_AHEAD_SECONDS_MAX;
 use token_core::{TokenKind, UnixSeconds};
 
 use crate::clock::Clock;
-use crate::database::{self, Failed, PrunedEntry, TableKey};
+use crate::database::{self, Failed, PrunedEntry, Review, TableKey};
 use crate::keyset::Keyset;
 
 /// How long both clocks must have agreed before anything is forgotten.
@@ -66,8 +66,8 @@ pub(crate) struct Forgotten {
 }
 
 /// Takes expired tokens off the deny list and raises the horizon of the keys
-/// that may have signed them, in one transaction; then drops the rules whose
-/// tokens have all expired by their horizons.
+/// that may have signed them, in one transaction; then does the same for rules
+/// whose tokens have all expired.
 pub(crate) fn prune(
     transaction: &WriteTransaction,
     keysets: &[Keyset],
@@ -86,8 +86,8 @@ pub(crate) fn prune(
         }
         forgotten.tokens.push((entry.kind, entry.scope, entry.id));
     }
-    for keyset in keysets {
-        drop_rules(transaction, keyset, &mut forgotten)?;
+    for review in database::take_reviews(transaction, now, ENTRIES_PER_COMMIT_MAX)? {
+        review_rule(transaction, keysets, now, review, &mut forgotten)?;
     }
     Ok(forgotten)
 }
@@ -96,10 +96,9 @@ pub(crate) fn prune(
 /// time of issue, or all when that is unknown. A scope without a keyset has
 /// one key from the start.
 fn signing_periods(keysets: &[Keyset], entry: &PrunedEntry) -> Vec<u64> {
-    let keyset = keysets.iter().find(|keyset| {
-        entry.kind == TokenKind::AccessManager && keyset.subscribe_key.as_str() == entry.scope
-    });
-    let Some(keyset) = keyset else { return vec![0] };
+    let Some(keyset) = keyset_of(keysets, entry.kind, &entry.scope) else {
+        return vec![0];
+    };
     let periods = keyset.signing_keys.iter().map(|key| key.from);
     match entry.issued_at {
         None => periods.map(|from| from.0).collect(),
@@ -112,32 +111,69 @@ fn signing_periods(keysets: &[Keyset], entry: &PrunedEntry) -> Vec<u64> {
     }
 }
 
-/// A rule is dropped only when every token that it covers has expired by the
-/// horizon of every key that may have signed one: whatever the clock says
-/// then, none of them comes back.
-fn drop_rules(
+fn keyset_of<'a>(keysets: &'a [Keyset], kind: TokenKind, scope: &str) -> Option<&'a Keyset> {
+    let is_it = |keyset: &&Keyset| {
+        kind == TokenKind::AccessManager && keyset.subscribe_key.as_str() == scope
+    };
+    keysets.iter().find(is_it)
+}
+
+fn is_deleted(
     transaction: &WriteTransaction,
-    keyset: &Keyset,
+    kind: TokenKind,
+    scope: &str,
+) -> Result<bool, Failed> {
+    if kind != TokenKind::AccessManager {
+        return Ok(false);
+    }
+    let record = database::read_record(transaction, scope)?;
+    Ok(record.is_some_and(|record| record.keyset.is_none()))
+}
+
+/// A rule is dropped only when every token that it covers is at or below the
+/// horizon of every key that may have signed one. Once they have all expired,
+/// the horizons are raised so far: whatever the clock says later, none of them
+/// comes back. Else it is reviewed again when they will have.
+fn review_rule(
+    transaction: &WriteTransaction,
+    keysets: &[Keyset],
+    now: UnixSeconds,
+    review: Review,
     forgotten: &mut Forgotten,
 ) -> Result<(), Failed> {
-    let kind = TokenKind::AccessManager;
-    let subscribe_key = keyset.subscribe_key.as_str();
-    let Some(scope) = TableKey::of_scope(kind, subscribe_key) else {
+    let Review {
+        key,
+        kind,
+        scope,
+        uuid,
+        until,
+    } = review;
+    let Some(keyset) = keyset_of(keysets, kind, &scope) else {
+        if is_deleted(transaction, kind, &scope)? {
+            // No key is left that verifies one of its tokens.
+            database::drop_rule(transaction, &key)?;
+            forgotten.rules.push((kind, scope, uuid));
+            return Ok(());
+        }
+        // How long its tokens live is not known here.
+        return database::review_at(transaction, &key, UnixSeconds::MAX);
+    };
+    let last = until
+        .saturating_add(keyset.longest_life_seconds())
+        .saturating_add(ISSUED_AHEAD_SECONDS_MAX);
+    if last > now {
+        return database::review_at(transaction, &key, last);
+    }
+    let Some(scope_key) = TableKey::of_scope(kind, &scope) else {
         return Ok(());
     };
-    for (uuid, until) in database::rules(transaction, &scope)? {
-        let signers = keyset.signing_keys.iter().filter(|key| key.from.0 <= until);
-        let mut horizon = u64::MAX;
-        for key in signers {
-            horizon = horizon.min(database::read_horizon(transaction, &scope, key.from.0)?);
-        }
-        let last = until
-            .saturating_add(keyset.longest_life_seconds())
-            .saturating_add(ISSUED_AHEAD_SECONDS_MAX);
-        if last <= horizon && horizon != u64::MAX {
-            database::drop_rule(transaction, &scope.clone().with_rule(uuid.as_deref()))?;
-            forgotten.rules.push((kind, subscribe_key.to_owned(), uuid));
-        }
+    for signer in keyset.signing_keys.iter().filter(|key| key.from <= until) {
+        let horizon = database::raise_horizon(transaction, &scope_key, signer.from.0, last.0)?;
+        forgotten
+            .horizons
+            .push((kind, scope.clone(), signer.from.0, horizon));
     }
+    database::drop_rule(transaction, &key)?;
+    forgotten.rules.push((kind, scope, uuid));
     Ok(())
 }

@@ -8,34 +8,25 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 
 use redb::{Database, WriteTransaction};
-use token_core::limits::NAME_BYTES_MAX;
-use token_core::{TokenId, TokenKind, UnixSeconds};
 
-use crate::access_key::{AccessKeyKind, MadeAccessKey};
-use crate::database::{self, Denied, Failed, TableKey};
+use crate::database::{self, Failed};
 use crate::directory::Directory;
 use crate::error::StoreError;
-use crate::keyset::{Keyset, KeysetChange, Record, Rotation};
-use crate::prune::{self, ClockWatch, Forgotten, Pruned};
-use crate::revocation::{Outcome, Revocation};
-use crate::store::Memory;
+use crate::memory::Memory;
+use crate::prune::{self, ClockWatch, Pruned};
 
-/// Told once what came of a job.
-pub(crate) type Done<T> = Box<dyn FnOnce(Result<T, StoreError>) + Send>;
+mod job;
+mod keysets;
+mod revoke;
+
+pub(crate) use job::{Done, Effect, Job};
+use job::{Told, settle};
 
 /// Most jobs that share a commit.
 const JOBS_PER_COMMIT_MAX: usize = 1_024;
 
 /// Most jobs that wait for a commit; of whole batches they take about 100 MB.
 const JOBS_WAITING_MAX: usize = 1_024;
-
-/// Something to write.
-pub(crate) enum Job {
-    Revoke(Vec<Revocation>, Done<Vec<Outcome>>),
-    Keyset(Box<KeysetChange>, Done<Arc<Keyset>>),
-    AccessKey(AccessKeyKind, Done<MadeAccessKey>),
-    Prune(Done<Pruned>),
-}
 
 /// The handle of the thread.
 #[derive(Debug)]
@@ -92,44 +83,6 @@ impl Drop for Writer {
     }
 }
 
-impl Job {
-    fn fail(self, error: StoreError) {
-        match self {
-            Self::Revoke(_, done) => done(Err(error)),
-            Self::Keyset(_, done) => done(Err(error)),
-            Self::AccessKey(_, done) => done(Err(error)),
-            Self::Prune(done) => done(Err(error)),
-        }
-    }
-}
-
-/// What changes in memory once the commit holds.
-enum Effect {
-    Deny {
-        kind: TokenKind,
-        scope: String,
-        id: TokenId,
-        expires_at: UnixSeconds,
-    },
-    Rule {
-        kind: TokenKind,
-        scope: String,
-        uuid: Option<String>,
-        until: UnixSeconds,
-    },
-    Keyset(Arc<Keyset>),
-    NoKeyset(String),
-    AccessKey(AccessKeyKind, [u8; 32]),
-    Forget(Forgotten),
-}
-
-/// To be told after the commit: what it came to, or that it failed.
-type Told = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
-
-fn told<T: Send + 'static>(done: Done<T>, answer: Result<T, StoreError>) -> Told {
-    Box::new(move |committed| done(committed.and(answer)))
-}
-
 struct Worker {
     directory: Directory,
     /// None after a commit failed, until the file was read again.
@@ -160,7 +113,8 @@ impl Worker {
         let committed = self.commit(&database, jobs, &mut waiting);
         let told = match committed {
             Ok((effects, sequence)) => {
-                effects.into_iter().for_each(|effect| self.apply(effect));
+                let memory = &self.memory;
+                effects.into_iter().for_each(|effect| memory.apply(effect));
                 // Last: whoever sees this number sees what it counts.
                 self.memory.set_sequence(sequence);
                 Ok(())
@@ -241,7 +195,7 @@ impl Worker {
                 settle(keyset, done, waiting)
             }
             Job::AccessKey(kind, done) => {
-                let made = make_access_key(transaction, kind, effects);
+                let made = keysets::make_access_key(transaction, kind, effects);
                 settle(made, done, waiting)
             }
             Job::Prune(done) => {
@@ -249,171 +203,6 @@ impl Worker {
                 settle(pruned.map(Ok), done, waiting)
             }
         }
-    }
-
-    fn revoke(
-        &self,
-        transaction: &WriteTransaction,
-        revocations: &[Revocation],
-        effects: &mut Vec<Effect>,
-    ) -> Result<Result<Vec<Outcome>, StoreError>, Failed> {
-        let Some(keys) = revocations
-            .iter()
-            .map(table_key)
-            .collect::<Option<Vec<_>>>()
-        else {
-            return Ok(Err(StoreError::TooLong));
-        };
-        let now = self.memory.clock.now();
-        let mut outcomes = Vec::with_capacity(keys.len());
-        for (revocation, key) in revocations.iter().zip(keys) {
-            outcomes.push(match revocation {
-                Revocation::Token { expires_at, .. } if *expires_at <= now => Outcome::Expired,
-                Revocation::Token {
-                    kind,
-                    scope,
-                    id,
-                    issued_at,
-                    expires_at,
-                } => {
-                    let denied = database::deny(transaction, &key, *expires_at, *issued_at)?;
-                    let effect = Effect::Deny {
-                        kind: *kind,
-                        scope: scope.clone(),
-                        id: *id,
-                        expires_at: *expires_at,
-                    };
-                    match denied {
-                        Denied::New => {
-                            effects.push(effect);
-                            Outcome::Revoked { until: None }
-                        }
-                        Denied::Extended => {
-                            effects.push(effect);
-                            Outcome::Already { until: None }
-                        }
-                        Denied::Already => Outcome::Already { until: None },
-                    }
-                }
-                Revocation::Uuid {
-                    kind,
-                    scope,
-                    uuid,
-                    until,
-                } => self.rule(transaction, &key, *kind, scope, Some(uuid), *until, effects)?,
-                Revocation::Keyset { kind, scope, until } => {
-                    self.rule(transaction, &key, *kind, scope, None, *until, effects)?
-                }
-            });
-        }
-        Ok(Ok(outcomes))
-    }
-
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "the parts of a rule, and where it goes"
-    )]
-    fn rule(
-        &self,
-        transaction: &WriteTransaction,
-        key: &TableKey,
-        kind: TokenKind,
-        scope: &str,
-        uuid: Option<&str>,
-        until: Option<UnixSeconds>,
-        effects: &mut Vec<Effect>,
-    ) -> Result<Outcome, Failed> {
-        let latest = self.memory.rule_instant(kind, scope);
-        let until = until.map_or(latest, |until| until.min(latest));
-        if let Some(held) = database::add_rule(transaction, key, until)? {
-            return Ok(Outcome::Already { until: Some(held) });
-        }
-        let (scope, uuid) = (scope.to_owned(), uuid.map(str::to_owned));
-        effects.push(Effect::Rule {
-            kind,
-            scope,
-            uuid,
-            until,
-        });
-        Ok(Outcome::Revoked { until: Some(until) })
-    }
-
-    fn change_keyset(
-        &self,
-        transaction: &WriteTransaction,
-        change: KeysetChange,
-        effects: &mut Vec<Effect>,
-    ) -> Result<Result<Arc<Keyset>, StoreError>, Failed> {
-        let now = self.memory.clock.now();
-        let subscribe_key = match change {
-            KeysetChange::Create(new) => return create_keyset(transaction, new, now, effects),
-            KeysetChange::Set {
-                ref subscribe_key, ..
-            }
-            | KeysetChange::Rotate {
-                ref subscribe_key, ..
-            }
-            | KeysetChange::Delete { ref subscribe_key } => subscribe_key.clone(),
-        };
-        let record = database::read_record(transaction, &subscribe_key)?;
-        let keyset = record.and_then(|record| record.into_keyset(&subscribe_key).ok().flatten());
-        let Some(mut keyset) = keyset else {
-            return Ok(Err(StoreError::UnknownKeyset { subscribe_key }));
-        };
-        keyset.version = keyset.version.saturating_add(1);
-        let changed = match change {
-            KeysetChange::Create(_) => Ok(()),
-            KeysetChange::Set { settings, .. } => keyset.set(&settings),
-            KeysetChange::Rotate {
-                rotation: Rotation::Secret,
-                ..
-            } => keyset.rotate_secret_key(),
-            KeysetChange::Rotate {
-                rotation: Rotation::Signing,
-                ..
-            } => keyset.rotate_signing_key(now),
-            KeysetChange::Rotate {
-                rotation: Rotation::Emergency,
-                ..
-            } => {
-                let until = self.kill_everything(transaction, &subscribe_key, effects)?;
-                keyset.rotate_in_emergency(until)
-            }
-            KeysetChange::Delete { .. } => {
-                let tombstone = Record {
-                    version: keyset.version,
-                    keyset: None,
-                };
-                database::write_record(transaction, &subscribe_key, &tombstone)?;
-                keep_horizons(transaction, &subscribe_key, &[])?;
-                effects.push(Effect::NoKeyset(subscribe_key));
-                return Ok(Ok(Arc::new(keyset)));
-            }
-        };
-        if let Err(error) = changed {
-            return Ok(Err(error));
-        }
-        Ok(Ok(keep_keyset(transaction, keyset, effects)?))
-    }
-
-    /// A rule for every token of a keyset issued so far; returns its instant.
-    fn kill_everything(
-        &self,
-        transaction: &WriteTransaction,
-        subscribe_key: &str,
-        effects: &mut Vec<Effect>,
-    ) -> Result<UnixSeconds, Failed> {
-        let kind = TokenKind::AccessManager;
-        let Some(scope) = TableKey::of_scope(kind, subscribe_key) else {
-            return Ok(self.memory.clock.now());
-        };
-        let key = scope.with_rule(None);
-        let outcome = self.rule(transaction, &key, kind, subscribe_key, None, None, effects)?;
-        Ok(match outcome {
-            Outcome::Revoked { until } | Outcome::Already { until } => until,
-            Outcome::Expired => None,
-        }
-        .unwrap_or_else(|| self.memory.clock.now()))
     }
 
     fn prune(
@@ -434,156 +223,10 @@ impl Worker {
         effects.push(Effect::Forget(forgotten));
         Ok(pruned)
     }
-
-    fn apply(&self, effect: Effect) {
-        let memory = &self.memory;
-        match effect {
-            Effect::Deny {
-                kind,
-                scope,
-                id,
-                expires_at,
-            } => {
-                memory.deny_list.scope(kind, &scope).deny(id, expires_at);
-            }
-            Effect::Rule {
-                kind,
-                scope,
-                uuid,
-                until,
-            } => {
-                memory
-                    .deny_list
-                    .scope(kind, &scope)
-                    .add_rule(uuid.as_deref(), until);
-            }
-            Effect::Keyset(keyset) => memory.put_keyset(&keyset),
-            Effect::NoKeyset(subscribe_key) => memory.remove_keyset(&subscribe_key),
-            Effect::AccessKey(kind, hash) => memory.put_access_key(kind, hash),
-            Effect::Forget(forgotten) => {
-                // Horizons first: at no instant is a token without either.
-                for (kind, scope, from, horizon) in forgotten.horizons {
-                    memory
-                        .deny_list
-                        .scope(kind, &scope)
-                        .raise_horizon(from, horizon);
-                }
-                for (kind, scope, id) in forgotten.tokens {
-                    memory.deny_list.scope(kind, &scope).forget(id);
-                }
-                for (kind, scope, uuid) in forgotten.rules {
-                    memory
-                        .deny_list
-                        .scope(kind, &scope)
-                        .drop_rule(uuid.as_deref());
-                }
-            }
-        }
-    }
-}
-
-/// Has `done` told after the commit; a failure of the disk is passed on, and
-/// told like every other.
-fn settle<T: Send + 'static>(
-    answer: Result<Result<T, StoreError>, Failed>,
-    done: Done<T>,
-    waiting: &mut Vec<Told>,
-) -> Result<(), Failed> {
-    match answer {
-        Ok(answer) => {
-            waiting.push(told(done, answer));
-            Ok(())
-        }
-        Err(failed) => {
-            waiting.push(told(done, Err(StoreError::Closed)));
-            Err(failed)
-        }
-    }
 }
 
 fn unavailable(error: impl core::fmt::Display) -> StoreError {
     StoreError::Unavailable {
         reason: error.to_string(),
     }
-}
-
-fn table_key(revocation: &Revocation) -> Option<TableKey> {
-    match revocation {
-        Revocation::Token {
-            kind, scope, id, ..
-        } => TableKey::of_scope(*kind, scope).map(|key| key.with_token(*id)),
-        Revocation::Uuid {
-            kind, scope, uuid, ..
-        } => TableKey::of_scope(*kind, scope)
-            .filter(|_| uuid.len() <= NAME_BYTES_MAX)
-            .map(|key| key.with_rule(Some(uuid))),
-        Revocation::Keyset { kind, scope, .. } => {
-            TableKey::of_scope(*kind, scope).map(|key| key.with_rule(None))
-        }
-    }
-}
-
-fn create_keyset(
-    transaction: &WriteTransaction,
-    new: crate::keyset::NewKeyset,
-    now: UnixSeconds,
-    effects: &mut Vec<Effect>,
-) -> Result<Result<Arc<Keyset>, StoreError>, Failed> {
-    let mut keyset = match new.make(1, now) {
-        Ok(keyset) => keyset,
-        Err(error) => return Ok(Err(error)),
-    };
-    let subscribe_key = keyset.subscribe_key.as_str();
-    match database::read_record(transaction, subscribe_key)? {
-        Some(Record {
-            keyset: Some(_), ..
-        }) => {
-            let subscribe_key = subscribe_key.to_owned();
-            return Ok(Err(StoreError::KeysetExists { subscribe_key }));
-        }
-        Some(Record {
-            version,
-            keyset: None,
-        }) => keyset.version = version.saturating_add(1),
-        None => {}
-    }
-    Ok(Ok(keep_keyset(transaction, keyset, effects)?))
-}
-
-fn keep_keyset(
-    transaction: &WriteTransaction,
-    keyset: Keyset,
-    effects: &mut Vec<Effect>,
-) -> Result<Arc<Keyset>, Failed> {
-    let subscribe_key = keyset.subscribe_key.as_str();
-    database::write_record(transaction, subscribe_key, &Record::from(&keyset))?;
-    keep_horizons(transaction, subscribe_key, &keyset.signing_starts())?;
-    let keyset = Arc::new(keyset);
-    effects.push(Effect::Keyset(Arc::clone(&keyset)));
-    Ok(keyset)
-}
-
-/// Horizons are those of the signing keys that there are.
-fn keep_horizons(
-    transaction: &WriteTransaction,
-    subscribe_key: &str,
-    starts: &[u64],
-) -> Result<(), Failed> {
-    TableKey::of_scope(TokenKind::AccessManager, subscribe_key).map_or(Ok(()), |scope| {
-        database::keep_horizons(transaction, &scope, starts)
-    })
-}
-
-fn make_access_key(
-    transaction: &WriteTransaction,
-    kind: AccessKeyKind,
-    effects: &mut Vec<Effect>,
-) -> Result<Result<MadeAccessKey, StoreError>, Failed> {
-    let (made, hash) = match kind.make() {
-        Ok(made) => made,
-        Err(error) => return Ok(Err(error)),
-    };
-    database::write_access_key(transaction, kind, hash)?;
-    effects.push(Effect::AccessKey(kind, hash));
-    Ok(Ok(made))
 }

@@ -1,8 +1,8 @@
 //! Clocks that step (attacks X04, X05), pruning, and the instant of a rule.
 
-use token_core::UnixSeconds;
 use token_core::limits::{ISSUED_AHEAD_SECONDS_MAX, REQUEST_SKEW_SECONDS_MAX};
-use token_store::{Outcome, Pruned, Standing, Store};
+use token_core::{TokenKind, UnixSeconds};
+use token_store::{Clock, KeysetChange, Outcome, Pruned, Revocation, Standing, Store};
 
 use crate::fixture::{
     KEYSET, KIND, START, TestClock, make_keyset, of_keyset, of_uuid, open, revoke, standing_until,
@@ -91,31 +91,109 @@ fn a_year_forward_and_back_revives_nothing() {
     );
 }
 
-#[test]
-fn a_rule_is_dropped_only_when_the_horizon_covers_all_its_tokens() {
-    let (_directory, clock, store) = store();
+const LIFE: u64 = 43_200 * 60;
+
+/// A rule whose tokens have all expired, and when the last of them had.
+fn expired_rule(store: &Store, clock: &TestClock, rule: Revocation) -> u64 {
     clock.walk(61);
-    let Outcome::Revoked { until: Some(rule) } = revoke(&store, of_keyset(None)) else {
+    let Outcome::Revoked { until: Some(until) } = revoke(store, rule) else {
         panic!("a new rule has an instant");
     };
-    let life = 43_200 * 60;
-    let last = rule.0 + life + ISSUED_AHEAD_SECONDS_MAX;
-    // The horizon only moves with tokens that were pruned.
-    revoke(&store, token(1, last - 1));
-    clock.walk(2 * life);
-    assert_eq!(store.prune().unwrap(), some_pruned(1, 0));
-    clock.step_to(last - 100);
-    revoke(&store, token(2, last));
-    clock.step_to(rule.0 + 3 * life);
-    assert_eq!(pruned(&store), 0, "the clock has just stepped");
+    until.0 + LIFE + ISSUED_AHEAD_SECONDS_MAX
+}
+
+#[test]
+fn a_rule_is_dropped_when_all_its_tokens_have_expired() {
+    for rule in [of_keyset(None), of_uuid("alice", None)] {
+        let (directory, clock, store) = store();
+        let last = expired_rule(&store, &clock, rule);
+        let until = last - LIFE - ISSUED_AHEAD_SECONDS_MAX;
+        clock.walk(last - 1 - Clock::now(&clock).0);
+        assert_eq!(store.prune().unwrap(), some_pruned(0, 0));
+        clock.walk(1);
+        assert_eq!(store.prune().unwrap(), some_pruned(0, 1));
+        assert_eq!(store.rule(KIND, KEYSET, Some("alice")), None);
+        // What it covered is expired for good, whatever the clock says.
+        clock.step_to(START);
+        let stands = |store: &Store| standing_until(store, 3, until, until + LIFE, Some("alice"));
+        assert_eq!(stands(&store), Standing::Expired);
+        drop(store);
+        let store = open(directory.path(), &clock).unwrap();
+        assert_eq!(stands(&store), Standing::Expired);
+        let listed = store.list_revocations(KIND, KEYSET, None, 10).unwrap();
+        assert_eq!(listed.items, []);
+    }
+}
+
+#[test]
+fn rules_of_uuids_do_not_pile_up() {
+    let (_directory, clock, store) = store();
     clock.walk(HOUR);
-    assert_eq!(store.prune().unwrap(), some_pruned(1, 1));
-    assert_eq!(store.rule(KIND, KEYSET, None), None);
-    let covered = standing_until(&store, 3, rule.0, rule.0 + life, None);
-    assert_eq!(
-        covered,
-        Standing::Expired,
-        "what the rule covered is expired for good"
+    for n in 0..400_u64 {
+        revoke(&store, of_uuid(&format!("user-{n}"), None));
+        clock.walk(LIFE / 40);
+        store.prune().unwrap();
+        let listed = store.list_revocations(KIND, KEYSET, None, 1_000).unwrap();
+        assert!(listed.items.len() <= 42, "{}", listed.items.len());
+    }
+}
+
+/// Its review was for the earlier instant.
+#[test]
+fn a_rule_that_was_raised_is_kept_for_the_later_instant() {
+    let (_directory, clock, store) = store();
+    let first = expired_rule(&store, &clock, of_uuid("alice", None));
+    clock.walk(LIFE / 2);
+    let second = expired_rule(&store, &clock, of_uuid("alice", None));
+    clock.walk(first - Clock::now(&clock).0);
+    assert_eq!(store.prune().unwrap().rules, 0);
+    clock.walk(second - Clock::now(&clock).0);
+    assert_eq!(store.prune().unwrap().rules, 1);
+}
+
+/// Settings may allow longer lives after a rule was made.
+#[test]
+fn a_rule_is_kept_for_the_longest_life_that_was_ever_allowed() {
+    let (_directory, clock, store) = store();
+    let last = expired_rule(&store, &clock, of_uuid("alice", None));
+    let settings = |max_ttl: u64, revocation: bool| KeysetChange::Set {
+        subscribe_key: KEYSET.to_owned(),
+        settings: vec![
+            ("revocation".to_owned(), revocation.into()),
+            ("max_ttl".to_owned(), max_ttl.into()),
+        ],
+    };
+    store.change_keyset(settings(100_000, false)).unwrap();
+    store.change_keyset(settings(60, true)).unwrap();
+    clock.walk(last - Clock::now(&clock).0);
+    assert_eq!(store.prune().unwrap().rules, 0);
+    clock.walk((100_000 - 43_200) * 60);
+    assert_eq!(store.prune().unwrap().rules, 1);
+}
+
+#[test]
+fn rules_of_a_deleted_keyset_go_and_others_stay() {
+    let (_directory, clock, store) = store();
+    clock.walk(HOUR);
+    revoke(&store, of_uuid("alice", None));
+    let other = Revocation::Uuid {
+        kind: TokenKind::Crt,
+        scope: "account".to_owned(),
+        uuid: "alice".to_owned(),
+        until: None,
+    };
+    revoke(&store, other);
+    let subscribe_key = KEYSET.to_owned();
+    store
+        .change_keyset(KeysetChange::Delete { subscribe_key })
+        .unwrap();
+    clock.walk(50 * LIFE);
+    assert_eq!(store.prune().unwrap().rules, 1);
+    assert_eq!(store.rule(KIND, KEYSET, Some("alice")), None);
+    assert!(
+        store
+            .rule(TokenKind::Crt, "account", Some("alice"))
+            .is_some()
     );
 }
 

@@ -27,6 +27,8 @@ struct State {
     /// After this many more operations they fail with this errno.
     fails: Option<(usize, i32)>,
     failed: bool,
+    /// After this many more reads one has a wrong bit in this byte.
+    misreads: Option<(usize, usize)>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -63,6 +65,16 @@ impl Disk {
     pub(crate) fn fail_after(&self, operations: usize, errno: i32) {
         let mut state = self.state();
         (state.fails, state.failed) = (Some((operations, errno)), false);
+    }
+
+    /// Reads the byte at `at` wrongly, once, after `reads` more reads of it.
+    pub(crate) fn misread_after(&self, reads: usize, at: usize) {
+        self.state().misreads = Some((reads, at));
+    }
+
+    /// Whether the byte was read wrongly.
+    pub(crate) fn has_misread(&self) -> bool {
+        self.state().misreads.is_none()
     }
 
     /// Works again. Whether anything had failed.
@@ -122,11 +134,18 @@ impl StorageBackend for Disk {
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> Result<(), io::Error> {
-        let state = self.state();
-        let read = state
-            .bytes
-            .get(offset as usize..offset as usize + out.len());
+        let mut state = self.state();
+        let start = offset as usize;
+        let read = state.bytes.get(start..start + out.len());
         out.copy_from_slice(read.ok_or(io::ErrorKind::UnexpectedEof)?);
+        match &mut state.misreads {
+            Some((0, at)) if (start..start + out.len()).contains(at) => {
+                out[*at - start] ^= 1;
+                state.misreads = None;
+            }
+            Some((left, at)) if (start..start + out.len()).contains(at) => *left -= 1,
+            Some(_) | None => {}
+        }
         Ok(())
     }
 

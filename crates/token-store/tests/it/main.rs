@@ -16,6 +16,7 @@ mod damage;
 mod disk;
 mod faults;
 mod fixture;
+mod formats;
 mod horizons;
 mod keysets;
 mod kill;

@@ -147,14 +147,14 @@ fn a_marker_that_is_none_newer_or_foreign_is_refused() {
         );
     }
     let other = "0".repeat(32);
-    let newer = format!(r#"{{"format":2,"id":"{other}"}}"#);
+    let newer = format!(r#"{{"format":3,"id":"{other}"}}"#);
     let error = refused_after(|dir| write(dir, "usher.json", &newer));
     assert!(
         matches!(
             error,
             OpenError::Newer {
-                found: 2,
-                supported: 1,
+                found: 3,
+                supported: 2,
                 ..
             }
         ),

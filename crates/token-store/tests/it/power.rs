@@ -89,6 +89,43 @@ fn a_cut_file_is_refused_or_whole() {
     }
 }
 
+/// A disk that reads a byte wrongly, once, while the store is opened. redb
+/// checks the file at each opening; what it only finds when it is asked once
+/// more must not be trusted either.
+#[test]
+fn a_byte_that_is_read_wrongly_once_costs_no_entry() {
+    let (directory, whole) = killed();
+    let sequence = directory.path().join("usher.sequence");
+    let noted = fs::read(&sequence).unwrap();
+    let (mut refused, mut repaired, mut opened) = (0, 0, 0);
+    for at in (0..320).step_by(3).chain((320..whole.len()).step_by(8_191)) {
+        for reads in 0.. {
+            let disk = Disk::with(whole.clone());
+            disk.misread_after(reads, at);
+            let result = Store::open(directory.path(), disk.options(&TestClock::new()));
+            let has_misread = disk.has_misread();
+            match &result {
+                _ if !has_misread => {}
+                Ok(store) => {
+                    assert_eq!(store.denied_tokens() as u64, ENTRIES, "byte {at}");
+                    opened += 1;
+                }
+                Err(OpenError::Corrupt { reason, .. }) if reason.contains("checksum") => {
+                    repaired += 1;
+                }
+                Err(_) => refused += 1,
+            }
+            drop(result);
+            fs::write(&sequence, &noted).unwrap();
+            if !has_misread {
+                break;
+            }
+        }
+    }
+    println!("{refused} refused, {repaired} refused when asked again, {opened} opened whole");
+    assert!(refused > 50 && repaired > 0 && opened > 50);
+}
+
 /// Some of the operations that no sync had covered reach the disk: which, is
 /// what `pick` says of each. The last of them is torn when `torn`.
 fn after_power_cut(

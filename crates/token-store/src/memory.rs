@@ -1,0 +1,210 @@
+//! The store in memory: everything that is answered from.
+
+use core::fmt;
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arc_swap::{ArcSwap, ArcSwapOption};
+use redb::Database;
+use token_core::limits::REQUEST_SKEW_SECONDS_MAX;
+use token_core::{TokenKind, UnixSeconds};
+
+use crate::access_key::{self, AccessKeyKind};
+use crate::clock::Clock;
+use crate::database;
+use crate::deny_list::DenyList;
+use crate::keyset::Keyset;
+use crate::writer::Effect;
+
+/// For how long after it was killed and started the node assumes that it had
+/// issued tokens ahead of its clock, in seconds.
+const START_SECONDS: u64 = REQUEST_SKEW_SECONDS_MAX;
+
+/// Everything that is answered from.
+pub(crate) struct Memory {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) deny_list: DenyList,
+    pub(crate) keysets: ArcSwap<BTreeMap<String, Arc<Keyset>>>,
+    /// None while the file is not trusted.
+    pub(crate) database: ArcSwapOption<Database>,
+    access_keys: ArcSwap<BTreeMap<AccessKeyKind, [u8; 32]>>,
+    sequence: AtomicU64,
+    started: core::time::Duration,
+    /// Whether the last process said what it had issued.
+    closed_well: AtomicBool,
+}
+
+impl fmt::Debug for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Memory")
+            .field("clock", &self.clock)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Memory {
+    pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
+        Self {
+            started: clock.monotonic(),
+            clock,
+            deny_list: DenyList::default(),
+            keysets: ArcSwap::default(),
+            database: ArcSwapOption::empty(),
+            access_keys: ArcSwap::default(),
+            sequence: AtomicU64::new(0),
+            closed_well: AtomicBool::new(false),
+        }
+    }
+
+    /// Learns what was issued before: from the last process, or by assuming
+    /// the worst when it was killed.
+    pub(crate) fn learn_issued(&self, database: &Database) -> Result<(), database::Failed> {
+        let latest = database::take_latest_issued(database)?;
+        self.closed_well.store(latest.is_some(), Ordering::Release);
+        if latest.is_none() {
+            self.deny_list.assume_issued_after_rules();
+        }
+        for (tag, scope, at) in latest.unwrap_or_default() {
+            if let Some(kind) = database::kind_of(tag) {
+                self.deny_list
+                    .scope(kind, &scope)
+                    .note_issued(UnixSeconds(at));
+            }
+        }
+        Ok(())
+    }
+
+    /// Says for the next process what was issued.
+    pub(crate) fn leave_issued(&self, database: &Database) -> Result<(), database::Failed> {
+        let latest = self.deny_list.latest_issued().into_iter();
+        let latest = latest.map(|(kind, scope, at)| (database::tag_of(kind), scope, at.0));
+        database::write_latest_issued(database, &latest.collect())
+    }
+
+    /// Reads the database. The deny list only grows by it.
+    pub(crate) fn load(&self, database: &Database) -> Result<(), String> {
+        let contents = database::load(database, &self.deny_list)
+            .map_err(|error| error.to_string())
+            .and_then(|contents| contents)?;
+        for keyset in &contents.keysets {
+            self.set_signing_keys(keyset.subscribe_key.as_str(), &keyset.signing_starts());
+        }
+        let keysets = contents.keysets.into_iter();
+        let keysets = keysets.map(|keyset| (keyset.subscribe_key.to_string(), Arc::new(keyset)));
+        self.keysets.store(Arc::new(keysets.collect()));
+        self.access_keys
+            .store(Arc::new(contents.access_keys.into_iter().collect()));
+        self.set_sequence(contents.sequence);
+        Ok(())
+    }
+
+    /// The horizons of a keyset are those of its signing keys.
+    fn set_signing_keys(&self, subscribe_key: &str, starts: &[u64]) {
+        self.deny_list
+            .scope(TokenKind::AccessManager, subscribe_key)
+            .set_signing_keys(starts);
+    }
+
+    pub(crate) fn sequence(&self) -> u64 {
+        self.sequence.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn set_sequence(&self, sequence: u64) {
+        self.sequence.store(sequence, Ordering::Release);
+    }
+
+    fn put_keyset(&self, keyset: &Arc<Keyset>) {
+        self.set_signing_keys(keyset.subscribe_key.as_str(), &keyset.signing_starts());
+        self.keysets.rcu(|keysets| {
+            let mut keysets = BTreeMap::clone(keysets);
+            keysets.insert(keyset.subscribe_key.to_string(), Arc::clone(keyset));
+            keysets
+        });
+    }
+
+    fn remove_keyset(&self, subscribe_key: &str) {
+        self.keysets.rcu(|keysets| {
+            let mut keysets = BTreeMap::clone(keysets);
+            keysets.remove(subscribe_key);
+            keysets
+        });
+        self.set_signing_keys(subscribe_key, &[]);
+    }
+
+    /// Whether `key` is the access key of this kind. Constant time.
+    pub(crate) fn is_access_key(&self, kind: AccessKeyKind, key: &str) -> bool {
+        let keys = self.access_keys.load();
+        keys.get(&kind)
+            .is_some_and(|hash| access_key::matches(key, hash))
+    }
+
+    pub(crate) fn has_access_key(&self, kind: AccessKeyKind) -> bool {
+        self.access_keys.load().contains_key(&kind)
+    }
+
+    fn put_access_key(&self, kind: AccessKeyKind, hash: [u8; 32]) {
+        self.access_keys.rcu(|keys| {
+            let mut keys = BTreeMap::clone(keys);
+            keys.insert(kind, hash);
+            keys
+        });
+    }
+
+    /// The instant of a rule made now: nothing that this node issued may be
+    /// later, whatever a granter's clock said.
+    pub(crate) fn rule_instant(&self, kind: TokenKind, scope: &str) -> UnixSeconds {
+        let now = self.clock.now();
+        let running = self.clock.monotonic().saturating_sub(self.started);
+        let closed_well = self.closed_well.load(Ordering::Acquire);
+        let assumed = if !closed_well && running.as_secs() < START_SECONDS {
+            now.saturating_add(REQUEST_SKEW_SECONDS_MAX)
+        } else {
+            now
+        };
+        assumed.max(self.deny_list.scope(kind, scope).latest_issued())
+    }
+
+    /// Makes the changes of a commit that holds.
+    pub(crate) fn apply(&self, effect: Effect) {
+        match effect {
+            Effect::Deny {
+                kind,
+                scope,
+                id,
+                expires_at,
+            } => {
+                self.deny_list.scope(kind, &scope).deny(id, expires_at);
+            }
+            Effect::Rule {
+                kind,
+                scope,
+                uuid,
+                until,
+            } => {
+                self.deny_list
+                    .scope(kind, &scope)
+                    .add_rule(uuid.as_deref(), until);
+            }
+            Effect::Keyset(keyset) => self.put_keyset(&keyset),
+            Effect::NoKeyset(subscribe_key) => self.remove_keyset(&subscribe_key),
+            Effect::AccessKey(kind, hash) => self.put_access_key(kind, hash),
+            Effect::Forget(forgotten) => {
+                // Horizons first: at no instant is a token without either.
+                for (kind, scope, from, horizon) in forgotten.horizons {
+                    self.deny_list
+                        .scope(kind, &scope)
+                        .raise_horizon(from, horizon);
+                }
+                for (kind, scope, id) in forgotten.tokens {
+                    self.deny_list.scope(kind, &scope).forget(id);
+                }
+                for (kind, scope, uuid) in forgotten.rules {
+                    self.deny_list
+                        .scope(kind, &scope)
+                        .drop_rule(uuid.as_deref());
+                }
+            }
+        }
+    }
+}

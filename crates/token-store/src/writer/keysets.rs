@@ -1,0 +1,159 @@
+//! Changes of keysets and access keys, as a transaction has them.
+
+use std::sync::Arc;
+
+use redb::WriteTransaction;
+use token_core::{TokenKind, UnixSeconds};
+
+use super::Worker;
+use super::job::Effect;
+use crate::access_key::{AccessKeyKind, MadeAccessKey};
+use crate::database::{self, Failed, TableKey};
+use crate::error::StoreError;
+use crate::keyset::{Keyset, KeysetChange, NewKeyset, Record, Rotation};
+use crate::revocation::Outcome;
+
+impl Worker {
+    pub(super) fn change_keyset(
+        &self,
+        transaction: &WriteTransaction,
+        change: KeysetChange,
+        effects: &mut Vec<Effect>,
+    ) -> Result<Result<Arc<Keyset>, StoreError>, Failed> {
+        let now = self.memory.clock.now();
+        let subscribe_key = match change {
+            KeysetChange::Create(new) => return create_keyset(transaction, new, now, effects),
+            KeysetChange::Set {
+                ref subscribe_key, ..
+            }
+            | KeysetChange::Rotate {
+                ref subscribe_key, ..
+            }
+            | KeysetChange::Delete { ref subscribe_key } => subscribe_key.clone(),
+        };
+        let record = database::read_record(transaction, &subscribe_key)?;
+        let keyset = record.and_then(|record| record.into_keyset(&subscribe_key).ok().flatten());
+        let Some(mut keyset) = keyset else {
+            return Ok(Err(StoreError::UnknownKeyset { subscribe_key }));
+        };
+        keyset.version = keyset.version.saturating_add(1);
+        let changed = match change {
+            KeysetChange::Create(_) => Ok(()),
+            KeysetChange::Set { settings, .. } => keyset.set(&settings),
+            KeysetChange::Rotate {
+                rotation: Rotation::Secret,
+                ..
+            } => keyset.rotate_secret_key(),
+            KeysetChange::Rotate {
+                rotation: Rotation::Signing,
+                ..
+            } => keyset.rotate_signing_key(now),
+            KeysetChange::Rotate {
+                rotation: Rotation::Emergency,
+                ..
+            } => {
+                let until = self.kill_everything(transaction, &subscribe_key, effects)?;
+                keyset.rotate_in_emergency(until)
+            }
+            KeysetChange::Delete { .. } => {
+                let tombstone = Record {
+                    version: keyset.version,
+                    keyset: None,
+                };
+                database::write_record(transaction, &subscribe_key, &tombstone)?;
+                keep_horizons(transaction, &subscribe_key, &[])?;
+                effects.push(Effect::NoKeyset(subscribe_key));
+                return Ok(Ok(Arc::new(keyset)));
+            }
+        };
+        if let Err(error) = changed {
+            return Ok(Err(error));
+        }
+        Ok(Ok(keep_keyset(transaction, keyset, effects)?))
+    }
+
+    /// A rule for every token of a keyset issued so far; returns its instant.
+    fn kill_everything(
+        &self,
+        transaction: &WriteTransaction,
+        subscribe_key: &str,
+        effects: &mut Vec<Effect>,
+    ) -> Result<UnixSeconds, Failed> {
+        let kind = TokenKind::AccessManager;
+        let Some(scope) = TableKey::of_scope(kind, subscribe_key) else {
+            return Ok(self.memory.clock.now());
+        };
+        let key = scope.with_rule(None);
+        let outcome = self.rule(transaction, &key, kind, subscribe_key, None, None, effects)?;
+        Ok(match outcome {
+            Outcome::Revoked { until } | Outcome::Already { until } => until,
+            Outcome::Expired => None,
+        }
+        .unwrap_or_else(|| self.memory.clock.now()))
+    }
+}
+
+fn create_keyset(
+    transaction: &WriteTransaction,
+    new: NewKeyset,
+    now: UnixSeconds,
+    effects: &mut Vec<Effect>,
+) -> Result<Result<Arc<Keyset>, StoreError>, Failed> {
+    let mut keyset = match new.make(1, now) {
+        Ok(keyset) => keyset,
+        Err(error) => return Ok(Err(error)),
+    };
+    let subscribe_key = keyset.subscribe_key.as_str();
+    match database::read_record(transaction, subscribe_key)? {
+        Some(Record {
+            keyset: Some(_), ..
+        }) => {
+            let subscribe_key = subscribe_key.to_owned();
+            return Ok(Err(StoreError::KeysetExists { subscribe_key }));
+        }
+        Some(Record {
+            version,
+            keyset: None,
+        }) => keyset.version = version.saturating_add(1),
+        None => {}
+    }
+    Ok(Ok(keep_keyset(transaction, keyset, effects)?))
+}
+
+fn keep_keyset(
+    transaction: &WriteTransaction,
+    keyset: Keyset,
+    effects: &mut Vec<Effect>,
+) -> Result<Arc<Keyset>, Failed> {
+    let subscribe_key = keyset.subscribe_key.as_str();
+    database::write_record(transaction, subscribe_key, &Record::from(&keyset))?;
+    keep_horizons(transaction, subscribe_key, &keyset.signing_starts())?;
+    let keyset = Arc::new(keyset);
+    effects.push(Effect::Keyset(Arc::clone(&keyset)));
+    Ok(keyset)
+}
+
+/// Horizons are those of the signing keys that there are.
+fn keep_horizons(
+    transaction: &WriteTransaction,
+    subscribe_key: &str,
+    starts: &[u64],
+) -> Result<(), Failed> {
+    TableKey::of_scope(TokenKind::AccessManager, subscribe_key).map_or(Ok(()), |scope| {
+        database::keep_horizons(transaction, &scope, starts)
+    })
+}
+
+pub(super) fn make_access_key(
+    transaction: &WriteTransaction,
+    kind: AccessKeyKind,
+    effects: &mut Vec<Effect>,
+) -> Result<Result<MadeAccessKey, StoreError>, Failed> {
+    let (made, hash) = match kind.make() {
+        Ok(made) => made,
+        Err(error) => return Ok(Err(error)),
+    };
+    database::write_access_key(transaction, kind, hash)?;
+    effects.push(Effect::AccessKey(kind, hash));
+    Ok(Ok(made))
+}
