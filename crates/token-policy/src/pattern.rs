@@ -19,7 +19,7 @@ pub use self::cache::PatternCache;
 pub use self::error::PatternError;
 pub use self::set::{PatternEntry, PatternSet, RefusedPattern};
 
-use self::program::Program;
+use self::program::{Compiler, Program};
 
 /// A pattern in RE2 syntax with RE2's meaning: an unanchored search, byte for
 /// byte, case-sensitive, `^` and `$` at the ends of the text.
@@ -59,13 +59,17 @@ impl Pattern {
     /// [`PatternError`], whose text is the message of the 400 that a grant
     /// with this pattern gets.
     pub fn parse(text: &str) -> Result<Self, PatternError> {
+        Self::compile(text, &Compiler::new())
+    }
+
+    fn compile(text: &str, compiler: &Compiler) -> Result<Self, PatternError> {
         if text.len() > PATTERN_BYTES_MAX {
             return Err(PatternError::TooLong { bytes: text.len() });
         }
         let hir = translate::translate(text)?;
         Ok(Self {
             text: text.into(),
-            program: Program::compile(&hir)?,
+            program: compiler.compile(&hir)?,
             group_form: shape::begins_with_colon(&hir),
             anchored_start: shape::anchored_start(&hir),
             anchored_end: shape::anchored_end(&hir),

@@ -5,6 +5,7 @@ use core::fmt;
 use token_core::limits::PATTERN_SET_NFA_BYTES_MAX;
 use token_core::{Permissions, ResourceKind};
 
+use super::program::Compiler;
 use super::{Pattern, PatternError};
 
 /// What an entry of a set takes beside its text and its compiled form, in
@@ -50,9 +51,10 @@ impl PatternSet {
             groups: kind == ResourceKind::Group,
             ..Self::default()
         };
+        let compiler = Compiler::new();
         let mut room = PATTERN_SET_NFA_BYTES_MAX;
         for (text, permissions) in patterns {
-            let compiled = Pattern::parse(text).and_then(|pattern| {
+            let compiled = Pattern::compile(text, &compiler).and_then(|pattern| {
                 room = room
                     .checked_sub(pattern.bytes())
                     .ok_or(PatternError::SetTooLarge)?;

@@ -105,11 +105,11 @@ impl Translator<'_> {
     }
 
     fn char(&self, c: char) -> Hir {
-        let mut class = ClassUnicode::new([hir::ClassUnicodeRange::new(c, c)]);
         if self.modes.fold {
-            class = unicode::folded(&class);
+            let class = ClassUnicode::new([hir::ClassUnicodeRange::new(c, c)]);
+            return class_hir(unicode::folded(&class));
         }
-        class_hir(class)
+        Hir::literal(c.encode_utf8(&mut [0; 4]).as_bytes())
     }
 
     fn literal(&self, literal: &Literal) -> Result<char, PatternError> {

@@ -169,45 +169,24 @@ fn single(text: &[u8]) -> Option<(u8, &[u8])> {
     }
 }
 
+/// Letters, digits and punctuation that mean nothing.
+const PLAIN: u128 = WORD | of(b"-:/#&~,=!@%\"'; `<>");
+
 /// Punctuation that stands for itself behind a backslash, everywhere.
+const ESCAPABLE: u128 = of(b"\\.+*?()|[]{}^$-:/#&~,=!@%\"'; `");
+
+/// Whether the byte stands for itself.
+pub(super) const fn is_plain(byte: u8) -> bool {
+    has(PLAIN, byte)
+}
+
+/// Whether the byte stands for itself behind a backslash.
 pub(super) const fn is_escapable(byte: u8) -> bool {
-    matches!(
-        byte,
-        b'\\'
-            | b'.'
-            | b'+'
-            | b'*'
-            | b'?'
-            | b'('
-            | b')'
-            | b'|'
-            | b'['
-            | b']'
-            | b'{'
-            | b'}'
-            | b'^'
-            | b'$'
-            | b'#'
-            | b'&'
-            | b'-'
-            | b'~'
-            | b'/'
-            | b':'
-            | b','
-            | b'='
-            | b'!'
-            | b'@'
-            | b'%'
-            | b'"'
-            | b'\''
-            | b';'
-            | b' '
-            | b'`'
-    )
+    has(ESCAPABLE, byte)
 }
 
 const fn has(members: u128, byte: u8) -> bool {
-    members & one(byte) != 0
+    byte < 0x80 && members.wrapping_shr(u32_from(byte)) & 1 != 0
 }
 
 /// A set of one; empty beyond ASCII.
@@ -217,6 +196,15 @@ const fn one(byte: u8) -> u128 {
     } else {
         0
     }
+}
+
+const fn of(mut bytes: &[u8]) -> u128 {
+    let mut members = 0;
+    while let [byte, rest @ ..] = bytes {
+        members |= one(*byte);
+        bytes = rest;
+    }
+    members
 }
 
 const fn range(low: u8, high: u8) -> u128 {

@@ -36,13 +36,20 @@ pub(super) trait Places: Clone {
         places
     }
 
+    /// The set of one place.
+    fn at(place: usize) -> Self {
+        let mut places = Self::none();
+        places.insert(place);
+        places
+    }
+
     /// The set with nothing but `place`, if it was in it.
     fn only(&self, place: usize) -> Self {
-        let mut only = Self::none();
         if self.has(place) {
-            only.insert(place);
+            Self::at(place)
+        } else {
+            Self::none()
         }
-        only
     }
 
     /// Where `step` leads from each place.

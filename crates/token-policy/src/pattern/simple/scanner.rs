@@ -2,7 +2,7 @@
 
 use core::marker::PhantomData;
 
-use super::class::{Class, is_escapable, length};
+use super::class::{Class, is_escapable, is_plain, length};
 use super::places::Places;
 use crate::pattern::translate::REPEAT_MAX;
 
@@ -132,35 +132,31 @@ impl<'s, P: Places> Scanner<'s, P> {
         }
     }
 
-    /// Reads the plain letters that stand next, while there is one place.
-    /// What it does not read, the others do.
+    /// Reads the plain characters that stand next, while there is one place or
+    /// none. What it does not read, the others do.
     fn literals(&mut self, at: P) -> P {
-        let (Some(place), false) = (at.single(), self.fold) else {
-            return at;
-        };
-        let mut next = place;
-        let mut rest = self.rest;
-        while let [byte, behind @ ..] = rest {
-            if !byte.is_ascii_alphanumeric() && !matches!(byte, b'-' | b'_' | b':')
-                || is_repeat(behind)
-            {
-                break;
-            }
-            if self.name.get(next) != Some(byte) {
-                break;
-            }
-            next = next.wrapping_add(1);
-            rest = behind;
-        }
-        if next == place {
+        let mut next = at.single();
+        if self.fold || (next.is_none() && !at.is_empty()) {
             return at;
         }
-        let read = next.saturating_sub(place);
+        let mut read = 0_usize;
+        while let Some((byte, rest)) = plain(self.rest)
+            && !is_repeat(rest)
+        {
+            self.rest = rest;
+            read = read.wrapping_add(1);
+            if let Some(place) = next {
+                next = (self.name.get(place) == Some(&byte)).then(|| place.wrapping_add(1));
+                if next.is_none() {
+                    break;
+                }
+            }
+        }
+        if read == 0 {
+            return at;
+        }
         self.cost = self.cost.saturating_add(read.saturating_mul(JOINT_COST));
-        self.rest = rest;
-        let mut at = P::none();
-        at.insert(next);
-        at
+        next.map_or_else(P::none, P::at)
     }
 
     /// Goes behind an assertion, which must not be repeated.
@@ -323,6 +319,15 @@ impl Atom<'_> {
             Self::Char(character) => character.len().saturating_mul(JOINT_COST),
             Self::Class(class) => class.cost(),
         }
+    }
+}
+
+/// A character that stands for itself, and what follows it.
+fn plain(rest: &[u8]) -> Option<(u8, &[u8])> {
+    match rest {
+        [b'\\', byte, rest @ ..] if is_escapable(*byte) => Some((*byte, rest)),
+        [byte, rest @ ..] if is_plain(*byte) => Some((*byte, rest)),
+        _ => None,
     }
 }
 
