@@ -46,6 +46,9 @@ impl Caller {
 enum Class {
     Open,
     Verifier,
+    /// A verifier that cannot but send the `Host` of its own client. Its routes
+    /// decide about what the request itself presents, and change nothing.
+    Relay,
     Admin,
 }
 
@@ -97,7 +100,11 @@ impl<'a> Route<'a> {
     const fn class(self) -> Class {
         match self {
             Self::Health | Self::Ready => Class::Open,
-            Self::Check | Self::CheckBatch | Self::ForwardAuth(_) | Self::Verify => Class::Verifier,
+            Self::ForwardAuth(Flavour::Envoy) => Class::Relay,
+            Self::Check
+            | Self::CheckBatch
+            | Self::ForwardAuth(Flavour::Nginx | Flavour::Forwarded)
+            | Self::Verify => Class::Verifier,
             Self::Keysets
             | Self::Keyset(_)
             | Self::Tokens(_)

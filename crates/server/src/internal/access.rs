@@ -21,13 +21,19 @@ pub(super) fn check(
     let Caller::Peer(peer) = caller else {
         return Ok(());
     };
-    check_host(service, request)?;
+    if class != Class::Relay {
+        check_host(service, request)?;
+    }
     let admin = || bearer(request).is_some_and(|key| service.is_admin_key(key));
     match class {
         Class::Open => Ok(()),
-        Class::Verifier if service.access().trusts(peer) || is_verifier(service, request) => Ok(()),
-        Class::Verifier | Class::Admin if admin() => Ok(()),
-        Class::Verifier => Err(ErrorCode::VerifierKeyRequired
+        Class::Verifier | Class::Relay
+            if service.access().trusts(peer) || is_verifier(service, request) =>
+        {
+            Ok(())
+        }
+        Class::Verifier | Class::Relay | Class::Admin if admin() => Ok(()),
+        Class::Verifier | Class::Relay => Err(ErrorCode::VerifierKeyRequired
             .because("this route needs a trusted peer or the header X-Usher-Verifier-Key")
             .at("X-Usher-Verifier-Key")),
         Class::Admin => Err(ErrorCode::AdminKeyRequired

@@ -16,10 +16,10 @@ const OTHER_KEY: &str = "sub-c-other";
 const ROUTES: [&str; 3] = ["nginx", "forwarded", "envoy"];
 
 /// The words of the case files and what they stand for.
-struct Words(Vec<(&'static str, String)>);
+pub(crate) struct Words(Vec<(&'static str, String)>);
 
 impl Words {
-    fn of(&self, text: &str) -> String {
+    pub(crate) fn of(&self, text: &str) -> String {
         let said = |text: String, (word, value): &(&str, String)| {
             text.replace(&format!("{{{word}}}"), value)
         };
@@ -46,7 +46,7 @@ async fn issue(harness: &Harness, subscribe_key: &str, body: &Value) -> String {
     harness.admin("POST", &path, body).await.token()
 }
 
-async fn words(harness: &Harness) -> Words {
+pub(crate) async fn words(harness: &Harness) -> Words {
     harness.create(OTHER_KEY, SECRET_KEY, json!({})).await;
     let expired = issue(harness, SUBSCRIBE_KEY, &grant(1, None)).await;
     let revoked = issue(harness, SUBSCRIBE_KEY, &grant(70, None)).await;
@@ -76,7 +76,7 @@ async fn words(harness: &Harness) -> Words {
 }
 
 /// A service that trusts this machine. It goes with its server.
-async fn trusting() -> (Harness, Server) {
+pub(crate) async fn trusting() -> (Harness, Server) {
     caching(0).await
 }
 

@@ -18,6 +18,7 @@ mod harness;
 mod internal;
 mod listener;
 mod overload;
+mod proxies;
 mod regressions;
 mod secrets;
 mod signatures;

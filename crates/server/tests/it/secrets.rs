@@ -13,7 +13,14 @@ use crate::harness::{
 };
 
 #[derive(Clone, Default)]
-struct Sink(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Sink(Arc<Mutex<Vec<u8>>>);
+
+impl Sink {
+    /// What was written.
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
 
 impl io::Write for Sink {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -69,7 +76,7 @@ async fn no_secret_reaches_a_log_or_an_answer_that_is_not_its_own() {
     go_astray_in_public(&harness, &token, &mac, &mut answers).await;
     go_astray_inside(&harness, &token, &admin_key, &mut answers).await;
     drop(guard);
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let log = log.text();
     // The log is not silent: it names the token by its id.
     assert!(
         log.contains("token issued") && log.contains("token revoked"),
