@@ -15,7 +15,7 @@ struct Suite {
     count: &'static str,
 }
 
-const SUITES: [Suite; 4] = [
+const SUITES: [Suite; 6] = [
     Suite {
         package: "token-codec",
         test: "identity::",
@@ -27,6 +27,18 @@ const SUITES: [Suite; 4] = [
         test: "model::",
         variable: "USHER_MODEL_CASES",
         count: "10000000",
+    },
+    Suite {
+        package: "token-policy",
+        test: "pattern_cache::",
+        variable: "USHER_PATTERN_TOKENS",
+        count: "1000000",
+    },
+    Suite {
+        package: "token-policy",
+        test: "pattern_simple::",
+        variable: "USHER_PATTERN_PAIRS",
+        count: "20000000",
     },
     Suite {
         package: "token-policy",

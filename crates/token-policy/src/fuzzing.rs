@@ -63,6 +63,12 @@ pub fn simple(kind: ResourceKind, pattern: &str, name: &str) -> Option<bool> {
     answer
 }
 
+/// How many places of `name` are looked at to answer a simple pattern.
+#[must_use]
+pub fn simple_looks(pattern: &str, name: &str) -> Option<usize> {
+    simple::looks(pattern, name)
+}
+
 /// The same target in other letters: what is decoded before it is used is
 /// written in escapes.
 fn escape_target(method: &str, target: &str) -> String {

@@ -6,9 +6,15 @@ use regex_syntax::ast::{
 };
 use regex_syntax::hir::{ClassUnicode, ClassUnicodeRange};
 
+use token_core::limits::PATTERN_NFA_BYTES_MAX;
+
 use super::error::PatternError;
 use super::translate::{check_literal, unsupported};
 use super::unicode;
+
+/// Most ranges of characters in all classes of a pattern, so that reading one
+/// takes no more memory than compiling it: a range is 8 bytes.
+pub(super) const CLASS_RANGES_MAX: usize = PATTERN_NFA_BYTES_MAX / 8;
 
 /// `\d`, `\s`, `\w` and their negations: ASCII, and `\s` without the vertical
 /// tab.
@@ -55,6 +61,9 @@ pub(super) fn bracketed(
     let mut members = Members::default();
     for item in items {
         members.add(text, item, fold)?;
+        if members.classes.len() > CLASS_RANGES_MAX {
+            members.classes = ClassUnicode::new(members.classes).ranges().to_vec();
+        }
     }
     // Folded once for the whole class: the cost of folding does not multiply.
     let mut set = ClassUnicode::new(members.plain);

@@ -11,12 +11,14 @@
 //! guessed: such a pattern is compiled.
 
 mod class;
+mod counted;
 mod places;
 mod scanner;
 
 use token_core::ResourceKind;
 use token_core::limits::PATTERN_BYTES_MAX;
 
+pub(crate) use self::counted::looks;
 use self::places::{NARROW_MAX, Places as _, WIDE_MAX, Wide};
 use self::scanner::Scanner;
 

@@ -12,7 +12,7 @@ use regex_syntax::ast::{
 };
 use regex_syntax::hir::{self, ClassUnicode, Dot, Hir, Look};
 
-use super::class;
+use super::class::{self, CLASS_RANGES_MAX};
 use super::error::PatternError;
 use super::unicode;
 
@@ -41,6 +41,7 @@ pub(super) fn translate(text: &str) -> Result<Hir, PatternError> {
         text,
         modes: Modes::default(),
         repeat_budget: REPEAT_MAX,
+        ranges_left: CLASS_RANGES_MAX,
     };
     translator.node(&ast)
 }
@@ -62,6 +63,8 @@ struct Translator<'p> {
     modes: Modes,
     /// What is left of [`REPEAT_MAX`] inside the repetitions around here.
     repeat_budget: u32,
+    /// What is left of [`CLASS_RANGES_MAX`].
+    ranges_left: usize,
 }
 
 impl Translator<'_> {
@@ -84,12 +87,12 @@ impl Translator<'_> {
             Ast::Assertion(assertion) => self.assertion(assertion),
             Ast::ClassUnicode(class) => {
                 let class = class::property(class, self.modes.fold)?;
-                Ok(class_hir(class))
+                self.class(class)
             }
-            Ast::ClassPerl(class) => Ok(class_hir(class::perl(class, self.modes.fold))),
+            Ast::ClassPerl(class) => self.class(class::perl(class, self.modes.fold)),
             Ast::ClassBracketed(class) => {
                 let class = class::bracketed(self.text, class, self.modes.fold)?;
-                Ok(class_hir(class))
+                self.class(class)
             }
             Ast::Repetition(repetition) => self.repetition(repetition),
             Ast::Group(group) => self.group(group),
@@ -110,6 +113,12 @@ impl Translator<'_> {
             return class_hir(unicode::folded(&class));
         }
         Hir::literal(c.encode_utf8(&mut [0; 4]).as_bytes())
+    }
+
+    fn class(&mut self, class: ClassUnicode) -> Result<Hir, PatternError> {
+        let left = self.ranges_left.checked_sub(class.ranges().len());
+        self.ranges_left = left.ok_or(PatternError::TooLarge)?;
+        Ok(class_hir(class))
     }
 
     fn literal(&self, literal: &Literal) -> Result<char, PatternError> {

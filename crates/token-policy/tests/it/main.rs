@@ -16,6 +16,7 @@ mod kinds;
 mod model;
 mod pattern_cache;
 mod pattern_cases;
+mod pattern_corpus;
 mod pattern_everyday;
 mod pattern_grammar;
 mod pattern_names;

@@ -24,7 +24,7 @@ const SEED: u64 = 0x0075_7368_6572_0001;
 const EVERYDAY: usize = 6_000;
 
 /// A pattern, the names it is tried on, and what we say of them.
-struct Case {
+pub(crate) struct Case {
     source: String,
     names: Vec<String>,
     constructs: Vec<&'static str>,
@@ -41,9 +41,9 @@ struct Ours {
 }
 
 #[derive(Default, Debug)]
-struct Tally {
-    pairs: usize,
-    matching: usize,
+pub(crate) struct Tally {
+    pub(crate) pairs: usize,
+    pub(crate) matching: usize,
     simple: usize,
     over: Vec<String>,
     under: Vec<String>,
@@ -279,7 +279,7 @@ fn sampled(node: &Node, random: &mut Random) -> Vec<String> {
     names
 }
 
-fn case(source: String, names: Vec<String>, constructs: Vec<&'static str>) -> Case {
+pub(crate) fn case(source: String, names: Vec<String>, constructs: Vec<&'static str>) -> Case {
     let ours = Pattern::parse(&source).ok().map(|pattern| {
         let entry = [(source.as_str(), Permissions::ALL)];
         let group = PatternSet::new(ResourceKind::Group, entry);
@@ -352,7 +352,7 @@ impl Case {
     }
 }
 
-fn compare(cases: &[Case]) -> Option<Tally> {
+pub(crate) fn compare(cases: &[Case]) -> Option<Tally> {
     let requests: Vec<Value> = cases.iter().map(Case::request).collect();
     let answers = ask(&requests)?;
     let mut tally = Tally::default();
@@ -428,7 +428,7 @@ impl Tally {
     }
 }
 
-fn check(tally: &Tally) {
+pub(crate) fn check(tally: &Tally) {
     let first = |list: &[String]| list.iter().take(20).cloned().collect::<Vec<_>>().join("\n");
     assert!(
         tally.over.is_empty(),
