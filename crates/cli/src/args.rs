@@ -52,7 +52,7 @@ pub(crate) enum Verb {
     },
 }
 
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct Serve {
     /// Configuration file [default: usher.toml, if there is one].
     #[arg(long, value_name = "FILE")]

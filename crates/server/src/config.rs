@@ -1,5 +1,6 @@
 //! `usher.toml` and the `USHER_*` variables.
 
+mod document;
 mod read;
 mod upstream;
 
@@ -8,6 +9,8 @@ use std::fmt;
 use std::path::PathBuf;
 
 use ipnet::IpNet;
+use serde_json::Value;
+use token_store::{NewKeyset, Secret};
 
 use crate::conn::ConnectionLimits;
 
@@ -59,6 +62,27 @@ pub struct DeclaredKeyset {
     pub secret_key: String,
     /// Settings by name, as text.
     pub settings: Vec<(String, String)>,
+}
+
+impl DeclaredKeyset {
+    /// The keyset to make when there is none.
+    pub(crate) fn as_new(&self) -> NewKeyset {
+        NewKeyset {
+            name: self.name.clone(),
+            subscribe_key: Some(self.subscribe_key.clone()),
+            publish_key: Some(self.publish_key.clone()),
+            secret_key: Some(Secret::new(self.secret_key.clone())),
+            settings: self.setting_values(),
+        }
+    }
+
+    /// The settings as the store takes them.
+    pub(crate) fn setting_values(&self) -> Vec<(String, Value)> {
+        let values = self.settings.iter();
+        values
+            .map(|(name, value)| (name.clone(), Value::from(value.as_str())))
+            .collect()
+    }
 }
 
 impl fmt::Debug for DeclaredKeyset {

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{Request, Response};
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 
@@ -106,6 +106,12 @@ impl Default for ConnectionLimits {
     }
 }
 
+/// What a new connection is served under.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Terms {
+    pub(crate) limits: ConnectionLimits,
+}
+
 /// A socket that is being served.
 #[derive(Debug)]
 pub struct Listener {
@@ -125,9 +131,19 @@ impl Listener {
         handler: Arc<H>,
         limits: ConnectionLimits,
     ) -> io::Result<Self> {
+        Self::on_terms(socket, handler, move || Terms { limits })
+    }
+
+    /// [`Listener::start`] under terms that may change: each connection is
+    /// served under those of its beginning.
+    pub(crate) fn on_terms<H: Handler>(
+        socket: TcpListener,
+        handler: Arc<H>,
+        terms: impl Fn() -> Terms + Send + Sync + 'static,
+    ) -> io::Result<Self> {
         let address = socket.local_addr()?;
         let (stop, stopped) = watch::channel(false);
-        let accepting = tokio::spawn(accept(socket, handler, limits, stopped));
+        let accepting = tokio::spawn(accept(socket, handler, terms, stopped));
         Ok(Self {
             address,
             stop,
@@ -156,10 +172,9 @@ const ACCEPT_RETRY: Duration = Duration::from_millis(50);
 async fn accept<H: Handler>(
     socket: TcpListener,
     handler: Arc<H>,
-    limits: ConnectionLimits,
+    terms: impl Fn() -> Terms + Send,
     mut stop: watch::Receiver<bool>,
 ) {
-    let room = Arc::new(Semaphore::new(limits.connections));
     let mut connections = JoinSet::new();
     loop {
         let accepted = tokio::select! {
@@ -167,18 +182,18 @@ async fn accept<H: Handler>(
             Some(_) = connections.join_next() => continue,
             _ = stop.changed() => break,
         };
+        // Those that have ended make room first.
+        while connections.try_join_next().is_some() {}
+        let terms = terms();
         match accepted {
-            Ok((stream, peer)) => match Arc::clone(&room).try_acquire_owned() {
-                Ok(permit) => {
-                    let connection =
-                        serve::connection(stream, peer, Arc::clone(&handler), limits, stop.clone());
-                    connections.spawn(async move {
-                        connection.await;
-                        drop(permit);
-                    });
-                }
-                Err(_) => tracing::warn!(%peer, "connection closed: too many are open"),
-            },
+            Ok((_, peer)) if connections.len() >= terms.limits.connections => {
+                tracing::warn!(%peer, "connection closed: too many are open");
+            }
+            Ok((stream, peer)) => {
+                let handler = Arc::clone(&handler);
+                let stop = stop.clone();
+                connections.spawn(serve::connection(stream, peer, handler, terms.limits, stop));
+            }
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
                 sleep(ACCEPT_RETRY).await;
@@ -187,7 +202,7 @@ async fn accept<H: Handler>(
     }
     drop(socket);
     let finished = async { while connections.join_next().await.is_some() {} };
-    if timeout(limits.shutdown, finished).await.is_err() {
+    if timeout(terms().limits.shutdown, finished).await.is_err() {
         tracing::warn!("requests were cut off at shutdown");
     }
 }

@@ -34,7 +34,8 @@ pub(crate) fn respond(
     request: &Request<Bytes>,
 ) -> http::Response<Bytes> {
     let verdict = decide(service, flavour, request);
-    let access = service.access();
+    let live = service.live();
+    let access = &live.access;
     let client = peer.map(|peer| client_address(peer, request.headers(), |a| access.trusts(a)));
     log(&verdict, client);
     let cache_seconds = verdict.cache_seconds(access.cache_seconds(), service.now());

@@ -75,13 +75,14 @@ async fn answer(
         return Err(Stop::Answer(cors::options(&head)));
     }
     let body = body.at_most(FORWARD_BODY_BYTES_MAX)?;
-    let sandboxed = matches!(service.gateway().behind, Behind::Sandbox);
+    let gateway = service.gateway();
+    let sandboxed = matches!(gateway.behind, Behind::Sandbox);
     if sandboxed && let Some(response) = sandbox::storage(&head) {
         body.discard(FORWARD_BODY_BYTES_MAX).await?;
         return Ok(response.map(ResponseBody::from));
     }
     let admitted = admit(service, &head, body).await?;
-    match &service.gateway().behind {
+    match &gateway.behind {
         Behind::Nothing => {
             let refused = Refused::new(StatusCode::NOT_IMPLEMENTED, "No upstream is configured");
             Err(Stop::Answer(

@@ -30,6 +30,6 @@ pub use http;
 pub use internal::Caller;
 pub use ipnet::IpNet;
 pub use query::{Query, QueryError};
-pub use server::{FirstKeyset, FirstStart, Server, StartError};
+pub use server::{FirstKeyset, FirstStart, Reloaded, Server, StartError};
 pub use service::Service;
 pub use signature::{Accept, SignatureMismatch, SignedRequest, SigningKeys};

@@ -1,8 +1,10 @@
 //! The whole server: the store, the first keys, both listeners.
 
+use core::fmt::Display;
 use core::net::SocketAddr;
 use core::time::Duration;
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -20,7 +22,13 @@ use crate::error::ApiError;
 use crate::internal::{self, Caller};
 use crate::service::Service;
 
+mod declared;
 mod first;
+mod reload;
+mod signals;
+
+pub use reload::Reloaded;
+use reload::Reloader;
 
 /// Why a server does not start.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +44,20 @@ pub enum StartError {
         what: String,
         /// Why it could not be.
         cause: StoreError,
+    },
+    /// A declared keyset is in the store with other keys.
+    #[error(
+        "the keyset `{name}` ({subscribe_key}) is in the store with another {fields}; declare \
+         what the store has, or declare the keyset with another subscribe_key, or delete the \
+         stored one with `usher keyset delete {subscribe_key}`"
+    )]
+    KeysetDiffers {
+        /// Its name.
+        name: String,
+        /// Its subscribe key.
+        subscribe_key: String,
+        /// What differs, by name.
+        fields: String,
     },
     /// An address cannot be listened on.
     #[error("cannot listen on {address}: {cause}")]
@@ -58,6 +80,9 @@ pub enum StartError {
     /// The system gives no random bytes.
     #[error("the system gives no random bytes")]
     NoRandomness,
+    /// The process is ending.
+    #[error("interrupted")]
+    Interrupted,
 }
 
 /// What a server made at its very first start. Shown once: none of it can be
@@ -89,6 +114,7 @@ pub struct FirstKeyset {
 #[derive(Debug)]
 pub struct Server {
     service: Service,
+    reloader: Reloader,
     public: Listener,
     internal: Listener,
     first_start: Option<FirstStart>,
@@ -111,24 +137,29 @@ impl Server {
     ///
     /// As [`Server::start`].
     pub async fn start_at(config: Config, clock: impl Clock) -> Result<Self, StartError> {
-        let address = config.internal_listen;
-        if !address.ip().to_canonical().is_loopback() && !config.internal_allow_remote {
-            return Err(StartError::InternalReachable { address });
-        }
-        let service = Service::configured(&config, clock)?;
-        let first_start = first::prepare(&service, &config.keysets).await?;
+        let (live, config) = reload::live(config).await?;
+        let service = Service::with_live(&config.data_dir, Arc::new(clock), live)?;
+        let changes = declared::plan(&service, &config.keysets)?;
+        declared::apply(&service, changes).await?;
+        let first_start = first::prepare(&service).await?;
         let public_socket = bind(config.listen).await?;
         let internal_socket = bind(config.internal_listen).await?;
         let listen = |address| move |cause| StartError::Listen { address, cause };
         let public = Arc::new(Public(service.clone()));
+        let terms = service.clone();
+        let terms = move || terms.live().public.clone();
         let public =
-            Listener::start(public_socket, public, config.limits).map_err(listen(config.listen))?;
+            Listener::on_terms(public_socket, public, terms).map_err(listen(config.listen))?;
         let internal = Arc::new(Internal(service.clone()));
-        let internal = Listener::start(internal_socket, internal, config.limits)
+        let terms = service.clone();
+        let terms = move || terms.live().internal.clone();
+        let internal = Listener::on_terms(internal_socket, internal, terms)
             .map_err(listen(config.internal_listen))?;
         let pruning = tokio::spawn(prune(service.clone()));
+        let reloader = Reloader::new(service.clone(), config);
         Ok(Self {
             service,
+            reloader,
             public,
             internal,
             first_start,
@@ -167,10 +198,54 @@ impl Server {
     ///
     /// When the signals cannot be waited for.
     pub async fn run_until_signal(self) -> io::Result<()> {
-        signal().await?;
+        signals::end().await?;
         tracing::info!("shutting down");
         self.shutdown().await;
         Ok(())
+    }
+
+    /// [`Server::run_until_signal`], and at SIGHUP reads the configuration
+    /// anew by `load` and puts it in force as [`Server::reload`] does. `file`
+    /// is what `load` reads: nothing happens until nobody writes to it.
+    ///
+    /// # Errors
+    ///
+    /// When the signals cannot be waited for. A configuration that cannot be
+    /// put in force is an error in the log.
+    pub async fn run<E: Display + Send + 'static>(
+        self,
+        file: Option<&Path>,
+        load: impl Fn() -> Result<Config, E> + Send + Sync + 'static,
+    ) -> io::Result<()> {
+        let mut hangup = signals::Hangup::listen()?;
+        let load = Arc::new(load);
+        let reloads = async {
+            loop {
+                hangup.next().await;
+                let load = Arc::clone(&load);
+                self.reloader.reload_from(file, move || load()).await;
+            }
+        };
+        tokio::select! {
+            ended = signals::end() => ended?,
+            () = reloads => {}
+        }
+        tracing::info!("shutting down");
+        self.shutdown().await;
+        Ok(())
+    }
+
+    /// Puts another configuration in force: trusted peers, host names, limits
+    /// of new connections, declared keysets. Keysets that are no longer
+    /// declared stay. Requests see the old configuration or the new one, never
+    /// a mixture.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`]; the old configuration is then in force as a whole,
+    /// unless the store broke down between two declared keysets.
+    pub async fn reload(&self, config: Config) -> Result<Reloaded, StartError> {
+        self.reloader.reload(config).await
     }
 
     /// Accepts nothing more, lets open requests finish, and cuts them off at
@@ -198,21 +273,6 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
     TcpListener::bind(address)
         .await
         .map_err(|cause| StartError::Listen { address, cause })
-}
-
-#[cfg(unix)]
-async fn signal() -> io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        interrupted = tokio::signal::ctrl_c() => interrupted,
-        _ = terminate.recv() => Ok(()),
-    }
-}
-
-#[cfg(not(unix))]
-async fn signal() -> io::Result<()> {
-    tokio::signal::ctrl_c().await
 }
 
 struct Public(Service);

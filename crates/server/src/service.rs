@@ -1,13 +1,14 @@
 //! Everything that a request needs, in one value; no sockets.
 
 mod access;
+mod live;
 mod writes;
 
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, Guard};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::BodyExt as _;
@@ -27,7 +28,7 @@ use crate::keyset::Prepared;
 use crate::signature::SigningKeys;
 use crate::{access_manager, server::StartError};
 
-pub(crate) use access::Access;
+pub(crate) use live::Live;
 pub(crate) use writes::store_error;
 
 /// The server without its sockets: it answers the requests of both listeners.
@@ -41,8 +42,7 @@ pub struct Service {
 struct Inner {
     store: Store,
     clock: Arc<dyn Clock>,
-    access: Access,
-    gateway: Gateway,
+    live: ArcSwap<Live>,
     tokens: VerifiedTokens,
     patterns: PatternCache,
     prepared: ArcSwap<HashMap<String, Arc<Prepared>>>,
@@ -71,22 +71,25 @@ impl Service {
     ///
     /// [`StartError`] when the store does not open.
     pub fn configured(config: &Config, clock: impl Clock) -> Result<Self, StartError> {
-        let clock: Arc<dyn Clock> = Arc::new(clock);
-        let access = Access::new(config.trusted_peers.clone(), config.internal_hosts.clone())
-            .caching(config.cache_seconds);
-        let gateway = Gateway::new(config.upstream.as_ref());
+        Self::with_live(&config.data_dir, Arc::new(clock), Live::new(config)?)
+    }
+
+    pub(crate) fn with_live(
+        data_dir: &Path,
+        clock: Arc<dyn Clock>,
+        live: Live,
+    ) -> Result<Self, StartError> {
         let options = OpenOptions {
             clock: Arc::clone(&clock),
             wrap_backend: None,
         };
-        let store = Store::open(&config.data_dir, options).map_err(StartError::Store)?;
+        let store = Store::open(data_dir, options).map_err(StartError::Store)?;
         let nobody = writes::random_text().ok_or(StartError::NoRandomness)?;
         Ok(Self {
             inner: Arc::new(Inner {
                 store,
                 clock,
-                access,
-                gateway,
+                live: ArcSwap::from_pointee(live),
                 tokens: VerifiedTokens::new(CACHE_BYTES),
                 patterns: PatternCache::new(PATTERN_CACHE_BYTES),
                 prepared: ArcSwap::default(),
@@ -138,12 +141,18 @@ impl Service {
         &self.inner.store
     }
 
-    pub(crate) fn access(&self) -> &Access {
-        &self.inner.access
+    /// The configuration of this moment. Within one request, ask once.
+    pub(crate) fn live(&self) -> Guard<Arc<Live>> {
+        self.inner.live.load()
     }
 
-    pub(crate) fn gateway(&self) -> &Gateway {
-        &self.inner.gateway
+    /// Replaces the configuration, for whoever asks from now on.
+    pub(crate) fn set_live(&self, live: Live) {
+        self.inner.live.store(Arc::new(live));
+    }
+
+    pub(crate) fn gateway(&self) -> Arc<Gateway> {
+        Arc::clone(&self.live().gateway)
     }
 
     pub(crate) fn now(&self) -> UnixSeconds {

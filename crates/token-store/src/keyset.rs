@@ -130,6 +130,15 @@ pub enum KeysetChange {
 }
 
 impl NewKeyset {
+    /// Whether a keyset can be made of this, by itself: names, keys, settings.
+    ///
+    /// # Errors
+    ///
+    /// What making it would be refused with, except that it exists.
+    pub fn check(&self) -> Result<(), StoreError> {
+        self.clone().make(0, UnixSeconds(0)).map(drop)
+    }
+
     pub(crate) fn make(self, version: u64, now: UnixSeconds) -> Result<Keyset, StoreError> {
         let name_fits = !self.name.is_empty() && self.name.len() <= NAME_BYTES_MAX;
         if !name_fits || self.name.chars().any(char::is_control) {

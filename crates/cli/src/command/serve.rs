@@ -18,7 +18,9 @@ use crate::output::Output;
 const KEYS_FILE: &str = "first-keys.txt";
 
 pub(super) fn run(arguments: &Serve, output: &Output) -> Result<Exit, Failure> {
-    let config = configure(arguments)?;
+    // Decided once: a reload must not take a lost file for a default.
+    let file = arguments.config.clone().or_else(usual_file);
+    let config = configure(arguments, file.as_deref())?;
     let data_dir = config.data_dir.clone();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -29,22 +31,26 @@ pub(super) fn run(arguments: &Serve, output: &Output) -> Result<Exit, Failure> {
             .await
             .map_err(|error| Failure::new("cannot_start", error.to_string()))?;
         announce(&server, arguments, &data_dir, output)?;
-        server.run_until_signal().await.map_err(|error| {
+        let again = (arguments.clone(), file.clone());
+        let load = move || configure(&again.0, again.1.as_deref());
+        server.run(file.as_deref(), load).await.map_err(|error| {
             Failure::new("cannot_stop", format!("cannot wait for signals: {error}"))
         })?;
         Ok(Exit::Yes)
     })
 }
 
+/// `usher.toml`, if there is one.
+fn usual_file() -> Option<PathBuf> {
+    let usual = PathBuf::from("usher.toml");
+    usual.exists().then_some(usual)
+}
+
 /// The configuration: the command line over the environment over the file.
-fn configure(arguments: &Serve) -> Result<Config, Failure> {
-    let file = arguments.config.clone().or_else(|| {
-        let usual = PathBuf::from("usher.toml");
-        usual.exists().then_some(usual)
-    });
+fn configure(arguments: &Serve, file: Option<&Path>) -> Result<Config, Failure> {
     let environment =
         |name: &str| std::env::var_os(name).and_then(|value| value.into_string().ok());
-    let mut config = Config::load(file.as_deref(), environment)
+    let mut config = Config::load(file, environment)
         .map_err(|error| Failure::new("invalid_configuration", error.to_string()))?;
     if let Some(dir) = &arguments.data_dir {
         config.data_dir.clone_from(dir);

@@ -1,11 +1,17 @@
 //! `usher serve`, and the same verbs over the network.
 
-use std::io::{BufRead as _, BufReader};
+use core::time::Duration;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Stdio};
+use std::time::Instant;
 
 use crate::usher::{command, run};
+
+/// How long anything may take that should take no time.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A running server; it ends with the test.
 struct Running {
@@ -66,15 +72,38 @@ impl Running {
         }
     }
 
+    fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        let sent = std::process::Command::new("kill")
+            .args([name, &id])
+            .status();
+        assert!(sent.unwrap().success());
+    }
+
     /// Asks it to stop, and waits.
     fn stop(mut self) -> Option<i32> {
-        let id = self.child.id().to_string();
-        let killed = std::process::Command::new("kill")
-            .args(["-TERM", &id])
-            .status()
-            .unwrap();
-        assert!(killed.success());
+        self.signal("-TERM");
         self.child.wait().unwrap().code()
+    }
+
+    /// Whether the internal listener serves this host name.
+    fn serves(&self, host: &str) -> bool {
+        let address = self.internal.strip_prefix("http://").unwrap();
+        let mut stream = TcpStream::connect(address).unwrap();
+        let request = format!("GET /healthz HTTP/1.0\r\nhost: {host}\r\n\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer.starts_with("HTTP/1.0 200")
+    }
+
+    /// Waits until the internal listener serves this host name.
+    fn until_it_serves(&self, host: &str) {
+        let begun = Instant::now();
+        while !self.serves(host) {
+            assert!(begun.elapsed() < PATIENCE, "{host} is not served");
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 }
 
@@ -185,4 +214,38 @@ fn a_revocation_that_was_answered_survives_kill_9() {
         (verified.exit, &verified.json()["status"]),
         (2, &"revoked".into())
     );
+}
+
+/// Attack K02.
+#[test]
+fn sighup_puts_a_good_configuration_in_force_and_no_other() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("usher.toml");
+    let write = |text: &str| std::fs::write(&file, text).unwrap();
+    let data = directory.path().join("data");
+    write("internal_hosts = [\"first\"]\n");
+    let server = Running::start(&data, &["--config", file.to_str().unwrap()]);
+    assert!(server.serves("first") && !server.serves("second"));
+    // A storm over files that are broken in every way, ended by a good one.
+    let broken = [
+        "internal_hosts = [\"second\"",
+        "internal_hosts = [\"second\"]\nnonsense = 1\n",
+        "internal_hosts = [\"second\"]\ntrusted_peers = [\"second\"]\n",
+        "",
+    ];
+    for text in broken {
+        write(text);
+        for _ in 0..20 {
+            server.signal("-HUP");
+            assert!(server.serves("first") && !server.serves("second"), "{text}");
+        }
+    }
+    std::fs::remove_file(&file).unwrap();
+    server.signal("-HUP");
+    assert!(server.serves("first"));
+    write("internal_hosts = [\"third\"]\n");
+    server.signal("-HUP");
+    server.until_it_serves("third");
+    assert!(!server.serves("first") && !server.serves("second"));
+    assert_eq!(server.stop(), Some(0));
 }

@@ -1,13 +1,17 @@
 //! Reading the configuration: the file, then the environment over it.
 
+use core::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
+use core::str::FromStr;
 use core::time::Duration;
+use std::collections::HashSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
 use serde::Deserialize;
 
-use super::{Config, DeclaredKeyset, upstream};
+use super::{Config, DeclaredKeyset, document, upstream};
+use crate::conn::ConnectionLimits;
 
 /// Why there is no configuration. Never quotes a value: it may be a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +33,7 @@ pub enum ConfigError {
         /// What is wrong there.
         cause: String,
     },
-    /// A variable has no usable value.
+    /// A key or a variable has no usable value.
     Variable {
         /// Its name.
         name: String,
@@ -55,7 +59,7 @@ impl fmt::Display for ConfigError {
                 write!(f, "{}, line {line}: {cause}", path.display())
             }
             Self::Variable { name, expected } => {
-                write!(f, "the variable {name} must be {expected}")
+                write!(f, "`{name}` must be {expected}")
             }
             Self::Keyset { name, cause } => write!(f, "the keyset `{name}`: {cause}"),
         }
@@ -84,13 +88,13 @@ struct File {
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct FileLimits {
-    connections: Option<usize>,
-    first_byte_seconds: Option<u64>,
-    head_seconds: Option<u64>,
-    body_seconds: Option<u64>,
-    write_seconds: Option<u64>,
-    shutdown_seconds: Option<u64>,
-    streams: Option<u32>,
+    connections: Option<NonZeroUsize>,
+    first_byte_seconds: Option<NonZeroU64>,
+    head_seconds: Option<NonZeroU64>,
+    body_seconds: Option<NonZeroU64>,
+    write_seconds: Option<NonZeroU64>,
+    shutdown_seconds: Option<NonZeroU64>,
+    streams: Option<NonZeroU32>,
 }
 
 #[derive(Deserialize)]
@@ -112,18 +116,35 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// [`ConfigError`], with the file and line or the variable. A key that is
-    /// not known is an error.
+    /// [`ConfigError`], with the file and line or the variable: the first of
+    /// [`Config::check`]. A key that is not known is an error.
     pub fn load(
         file: Option<&Path>,
         environment: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, ConfigError> {
-        let mut read = match file {
-            Some(path) => read_file(path)?,
-            None => File::default(),
-        };
-        read.overlay(&environment)?;
-        read.into_config(&environment)
+        let (config, errors) = read(file, &environment);
+        match errors.into_iter().next() {
+            Some(error) => Err(error),
+            None => Ok(config),
+        }
+    }
+
+    /// [`Config::load`] with every mistake and not only the first.
+    ///
+    /// # Errors
+    ///
+    /// At least one [`ConfigError`]. While the file is not well-formed,
+    /// nothing else is looked at.
+    pub fn check(
+        file: Option<&Path>,
+        environment: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, Vec<ConfigError>> {
+        let (config, errors) = read(file, &environment);
+        if errors.is_empty() {
+            Ok(config)
+        } else {
+            Err(errors)
+        }
     }
 
     /// [`Config::load`] with the environment of this process.
@@ -140,6 +161,29 @@ impl Config {
     }
 }
 
+/// The configuration, which is good for something when there are no errors.
+fn read(
+    file: Option<&Path>,
+    environment: &impl Fn(&str) -> Option<String>,
+) -> (Config, Vec<ConfigError>) {
+    let parse = |path: &Path| {
+        let text = read_text(path).map_err(|error| vec![error])?;
+        document::parse(path, &text)
+    };
+    let mut read: File = match file.map(parse) {
+        Some(Ok(read)) => read,
+        Some(Err(errors)) => return (Config::default(), errors),
+        None => File::default(),
+    };
+    let mut sources = Sources {
+        environment,
+        errors: Vec::new(),
+    };
+    read.overlay(&mut sources);
+    let config = read.into_config(&mut sources);
+    (config, sources.errors)
+}
+
 fn read_text(path: &Path) -> Result<String, ConfigError> {
     std::fs::read_to_string(path).map_err(|error| ConfigError::Unreadable {
         path: path.to_owned(),
@@ -147,44 +191,39 @@ fn read_text(path: &Path) -> Result<String, ConfigError> {
     })
 }
 
-fn read_file(path: &Path) -> Result<File, ConfigError> {
-    let text = read_text(path)?;
-    toml::from_str(&text).map_err(|error| {
-        let before = error.span().and_then(|span| text.get(..span.start));
-        let line = before.map_or(1, |before| before.matches('\n').count().saturating_add(1));
-        let message = error.message();
-        // These name keys; other messages may quote a value.
-        let names_a_key = ["unknown field", "missing field", "duplicate"]
-            .iter()
-            .any(|start| message.starts_with(start));
-        let cause = if names_a_key {
-            message.to_owned()
-        } else {
-            "the value or the syntax is not what belongs here".to_owned()
-        };
-        ConfigError::File {
-            path: path.to_owned(),
-            line,
-            cause,
-        }
-    })
+/// Where values come from, and what was wrong with some.
+struct Sources<'a, E> {
+    environment: &'a E,
+    errors: Vec<ConfigError>,
 }
 
-/// The value of a variable as a `T`.
-fn variable<T: core::str::FromStr>(
-    environment: &impl Fn(&str) -> Option<String>,
-    name: &str,
-    expected: &'static str,
-    value: &mut Option<T>,
-) -> Result<(), ConfigError> {
-    if let Some(text) = environment(name) {
-        let parsed = text.trim().parse().map_err(|_| ConfigError::Variable {
+impl<E: Fn(&str) -> Option<String>> Sources<'_, E> {
+    fn variable(&self, name: &str) -> Option<String> {
+        (self.environment)(name)
+    }
+
+    /// Replaces `value` by that of a variable.
+    fn set<T: FromStr>(&mut self, name: &str, expected: &'static str, value: &mut Option<T>) {
+        if let Some(text) = self.variable(name) {
+            match text.trim().parse() {
+                Ok(parsed) => *value = Some(parsed),
+                Err(_) => self.wrong(name, expected),
+            }
+        }
+    }
+
+    fn set_list(&mut self, name: &str, value: &mut Option<Vec<String>>) {
+        if let Some(text) = self.variable(name) {
+            *value = Some(list(&text));
+        }
+    }
+
+    fn wrong(&mut self, name: &str, expected: &'static str) {
+        self.errors.push(ConfigError::Variable {
             name: name.to_owned(),
             expected,
-        })?;
-        *value = Some(parsed);
+        });
     }
-    Ok(())
 }
 
 fn list(text: &str) -> Vec<String> {
@@ -196,125 +235,136 @@ fn list(text: &str) -> Vec<String> {
 }
 
 const ADDRESS: &str = "an address with a port, such as 127.0.0.1:8080";
-const NUMBER: &str = "a whole number";
 /// How long a revocation may go unseen behind a cache, in seconds.
 const CACHE_SECONDS_MAX: u64 = 10;
+const CACHE_SECONDS: &str = "a whole number, at most 10";
+const COUNT: &str = "a whole number, at least 1";
+const SWITCH: &str = "true or false";
+const NETWORKS: &str = "a list of addresses or networks, such as 10.0.0.0/8";
 
 impl File {
-    fn overlay(&mut self, env: &impl Fn(&str) -> Option<String>) -> Result<(), ConfigError> {
-        variable(env, "USHER_DATA_DIR", "a path", &mut self.data_dir)?;
-        variable(env, "USHER_LISTEN", ADDRESS, &mut self.listen)?;
-        variable(
-            env,
-            "USHER_INTERNAL_LISTEN",
-            ADDRESS,
-            &mut self.internal_listen,
-        )?;
-        variable(
-            env,
+    fn overlay<E: Fn(&str) -> Option<String>>(&mut self, from: &mut Sources<'_, E>) {
+        from.set("USHER_DATA_DIR", "a path", &mut self.data_dir);
+        from.set("USHER_LISTEN", ADDRESS, &mut self.listen);
+        from.set("USHER_INTERNAL_LISTEN", ADDRESS, &mut self.internal_listen);
+        from.set(
             "USHER_INTERNAL_ALLOW_REMOTE",
-            "true or false",
+            SWITCH,
             &mut self.internal_allow_remote,
-        )?;
-        if let Some(text) = env("USHER_INTERNAL_HOSTS") {
-            self.internal_hosts = Some(list(&text));
-        }
-        if let Some(text) = env("USHER_TRUSTED_PEERS") {
-            self.trusted_peers = Some(list(&text));
-        }
-        variable(env, "USHER_CACHE_SECONDS", NUMBER, &mut self.cache_seconds)?;
-        variable(
-            env,
-            "USHER_UPSTREAM",
-            upstream::EXPECTED,
-            &mut self.upstream,
-        )?;
-        let limits = &mut self.limits;
-        variable(
-            env,
-            "USHER_LIMITS_CONNECTIONS",
-            NUMBER,
-            &mut limits.connections,
-        )?;
-        variable(env, "USHER_LIMITS_STREAMS", NUMBER, &mut limits.streams)?;
-        let seconds = [
-            (
-                "USHER_LIMITS_FIRST_BYTE_SECONDS",
-                &mut limits.first_byte_seconds,
-            ),
-            ("USHER_LIMITS_HEAD_SECONDS", &mut limits.head_seconds),
-            ("USHER_LIMITS_BODY_SECONDS", &mut limits.body_seconds),
-            ("USHER_LIMITS_WRITE_SECONDS", &mut limits.write_seconds),
-            (
-                "USHER_LIMITS_SHUTDOWN_SECONDS",
-                &mut limits.shutdown_seconds,
-            ),
-        ];
-        for (name, value) in seconds {
-            variable(env, name, NUMBER, value)?;
-        }
-        Ok(())
+        );
+        from.set_list("USHER_INTERNAL_HOSTS", &mut self.internal_hosts);
+        from.set_list("USHER_TRUSTED_PEERS", &mut self.trusted_peers);
+        from.set(
+            "USHER_CACHE_SECONDS",
+            CACHE_SECONDS,
+            &mut self.cache_seconds,
+        );
+        from.set("USHER_UPSTREAM", upstream::EXPECTED, &mut self.upstream);
+        self.limits.overlay(from);
     }
 
-    fn into_config(
-        self,
-        environment: &impl Fn(&str) -> Option<String>,
-    ) -> Result<Config, ConfigError> {
+    fn into_config<E: Fn(&str) -> Option<String>>(self, from: &mut Sources<'_, E>) -> Config {
         let mut config = Config::default();
-        let limits = &mut config.limits;
-        let read = &self.limits;
-        limits.connections = read.connections.unwrap_or(limits.connections);
-        limits.streams = read.streams.unwrap_or(limits.streams);
-        let seconds = |value: Option<u64>, default| value.map_or(default, Duration::from_secs);
-        limits.first_byte = seconds(read.first_byte_seconds, limits.first_byte);
-        limits.head = seconds(read.head_seconds, limits.head);
-        limits.body = seconds(read.body_seconds, limits.body);
-        limits.write = seconds(read.write_seconds, limits.write);
-        limits.shutdown = seconds(read.shutdown_seconds, limits.shutdown);
+        self.limits.apply(&mut config.limits);
         config.data_dir = self.data_dir.unwrap_or(config.data_dir);
         config.listen = self.listen.unwrap_or(config.listen);
         config.internal_listen = self.internal_listen.unwrap_or(config.internal_listen);
         config.internal_allow_remote = self.internal_allow_remote.unwrap_or(false);
         config.internal_hosts = self.internal_hosts.unwrap_or_default();
         if let Some(peers) = self.trusted_peers {
-            config.trusted_peers = peers
-                .iter()
-                .map(|peer| network(peer))
-                .collect::<Result<_, _>>()?;
+            config.trusted_peers = Vec::with_capacity(peers.len());
+            for peer in peers {
+                match network(&peer) {
+                    Some(network) => config.trusted_peers.push(network),
+                    None => from.wrong("trusted_peers", NETWORKS),
+                }
+            }
         }
         config.cache_seconds = self.cache_seconds.unwrap_or(0);
         if config.cache_seconds > CACHE_SECONDS_MAX {
-            return Err(ConfigError::Variable {
-                name: "cache_seconds".to_owned(),
-                expected: "a whole number, at most 10",
-            });
+            from.wrong("cache_seconds", CACHE_SECONDS);
         }
         if let Some(upstream) = self.upstream {
-            let parsed = upstream.parse().map_err(|_| ConfigError::Variable {
-                name: "upstream".to_owned(),
-                expected: upstream::EXPECTED,
-            })?;
-            config.upstream = Some(parsed);
+            match upstream.parse() {
+                Ok(upstream) => config.upstream = Some(upstream),
+                Err(_) => from.wrong("upstream", upstream::EXPECTED),
+            }
         }
-        let keysets = self
-            .keyset
-            .into_iter()
-            .map(|keyset| keyset.declare(environment));
-        config.keysets = keysets.collect::<Result<_, _>>()?;
-        Ok(config)
+        for keyset in self.keyset {
+            match keyset.declare(from.environment) {
+                Ok(keyset) => config.keysets.push(keyset),
+                Err(error) => from.errors.push(error),
+            }
+        }
+        if let Err(error) = all_different(&config.keysets) {
+            from.errors.push(error);
+        }
+        config
     }
 }
 
+impl FileLimits {
+    fn overlay<E: Fn(&str) -> Option<String>>(&mut self, from: &mut Sources<'_, E>) {
+        from.set("USHER_LIMITS_CONNECTIONS", COUNT, &mut self.connections);
+        from.set("USHER_LIMITS_STREAMS", COUNT, &mut self.streams);
+        let seconds = [
+            (
+                "USHER_LIMITS_FIRST_BYTE_SECONDS",
+                &mut self.first_byte_seconds,
+            ),
+            ("USHER_LIMITS_HEAD_SECONDS", &mut self.head_seconds),
+            ("USHER_LIMITS_BODY_SECONDS", &mut self.body_seconds),
+            ("USHER_LIMITS_WRITE_SECONDS", &mut self.write_seconds),
+            ("USHER_LIMITS_SHUTDOWN_SECONDS", &mut self.shutdown_seconds),
+        ];
+        for (name, value) in seconds {
+            from.set(name, COUNT, value);
+        }
+    }
+
+    fn apply(self, limits: &mut ConnectionLimits) {
+        let Self {
+            connections,
+            first_byte_seconds,
+            head_seconds,
+            body_seconds,
+            write_seconds,
+            shutdown_seconds,
+            streams,
+        } = self;
+        // A zero is no limit but a server that answers nobody.
+        let count = |value: Option<NonZeroUsize>, default| value.map_or(default, NonZeroUsize::get);
+        let seconds = |value: Option<NonZeroU64>, default| {
+            value.map_or(default, |seconds| Duration::from_secs(seconds.get()))
+        };
+        limits.connections = count(connections, limits.connections);
+        limits.streams = streams.map_or(limits.streams, NonZeroU32::get);
+        limits.first_byte = seconds(first_byte_seconds, limits.first_byte);
+        limits.head = seconds(head_seconds, limits.head);
+        limits.body = seconds(body_seconds, limits.body);
+        limits.write = seconds(write_seconds, limits.write);
+        limits.shutdown = seconds(shutdown_seconds, limits.shutdown);
+    }
+}
+
+/// Two declarations of one keyset would undo each other at every reload.
+fn all_different(keysets: &[DeclaredKeyset]) -> Result<(), ConfigError> {
+    let mut seen = HashSet::new();
+    for keyset in keysets {
+        if !seen.insert(&keyset.subscribe_key) {
+            return Err(ConfigError::Keyset {
+                name: keyset.name.clone(),
+                cause: "another `[[keyset]]` has the same subscribe_key".to_owned(),
+            });
+        }
+    }
+    Ok(())
+}
+
 /// A network, or a single address.
-fn network(text: &str) -> Result<IpNet, ConfigError> {
+fn network(text: &str) -> Option<IpNet> {
     let single = || text.parse::<core::net::IpAddr>().ok().map(IpNet::from);
-    text.parse()
-        .ok()
-        .or_else(single)
-        .ok_or_else(|| ConfigError::Variable {
-            name: "trusted_peers".to_owned(),
-            expected: "a list of addresses or networks, such as 10.0.0.0/8",
-        })
+    text.parse().ok().or_else(single)
 }
 
 impl FileKeyset {
@@ -354,12 +404,16 @@ impl FileKeyset {
             };
             settings.push((name.clone(), text));
         }
-        Ok(DeclaredKeyset {
-            name: self.name,
-            subscribe_key: self.subscribe_key,
-            publish_key: self.publish_key,
+        let declared = DeclaredKeyset {
+            name: self.name.clone(),
+            subscribe_key: self.subscribe_key.clone(),
+            publish_key: self.publish_key.clone(),
             secret_key,
             settings,
-        })
+        };
+        match declared.as_new().check() {
+            Ok(()) => Ok(declared),
+            Err(error) => Err(wrong(&error.to_string())),
+        }
     }
 }

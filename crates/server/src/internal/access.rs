@@ -28,7 +28,7 @@ pub(super) fn check(
     match class {
         Class::Open => Ok(()),
         Class::Verifier | Class::Relay
-            if service.access().trusts(peer) || is_verifier(service, request) =>
+            if service.live().access.trusts(peer) || is_verifier(service, request) =>
         {
             Ok(())
         }
@@ -72,7 +72,7 @@ fn check_host(service: &Service, request: &Request<Bytes>) -> Result<(), ApiErro
     };
     let known = host
         .map(host_name)
-        .is_some_and(|name| is_address(name) || service.access().is_host(name));
+        .is_some_and(|name| is_address(name) || service.live().access.is_host(name));
     if known {
         Ok(())
     } else {

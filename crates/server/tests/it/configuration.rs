@@ -60,10 +60,10 @@ fn every_mistake_is_told_with_its_place_and_without_its_value() {
             "line 1: the value or the syntax is not what belongs here",
         ),
         ("listen = canary\n", "line 1: the value or the syntax"),
-        ("trusted_peers = [\"canary\"]\n", "trusted_peers must be"),
+        ("trusted_peers = [\"canary\"]\n", "`trusted_peers` must be"),
         (
             "cache_seconds = 11\n",
-            "cache_seconds must be a whole number, at most 10",
+            "`cache_seconds` must be a whole number, at most 10",
         ),
         ("[limits]\nconections = 1\n", "unknown field `conections`"),
         (
@@ -93,6 +93,58 @@ fn every_mistake_is_told_with_its_place_and_without_its_value() {
         .to_string();
     assert_eq!(
         error,
-        "the variable USHER_LISTEN must be an address with a port, such as 127.0.0.1:8080"
+        "`USHER_LISTEN` must be an address with a port, such as 127.0.0.1:8080"
+    );
+}
+
+#[test]
+fn every_mistake_is_told_at_once() {
+    let text = "listen = 5\ntrusted_peers = [\"x\"]\nlsten = 1\n\n[limits]\nconnections = 0\n\
+                head_seconds = \"a\"\n\n[[keyset]]\nname = \"a\"\n\n[[keyset]]\nnme = \"b\"\n";
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("usher.toml");
+    let check = |text: &str, variables: &[(&str, &str)]| {
+        std::fs::write(&file, text).unwrap();
+        let errors = Config::check(Some(&file), |name| {
+            let known = variables.iter().find(|(known, _)| *known == name);
+            known.map(|(_, value)| (*value).to_owned())
+        });
+        let errors = errors.unwrap_err();
+        let told: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        let path = format!("{}, ", file.display());
+        told.join("\n").replace(&path, "")
+    };
+    let told = check(text, &[]);
+    let starts = ["line 1: the value", "line 3: unknown field `lsten`"];
+    let more = ["line 6: the value", "line 7: the value"];
+    let keysets = ["line 9: missing field", "line 13: unknown field `nme`"];
+    for start in [starts, more, keysets].concat() {
+        assert!(told.contains(start), "{start} in\n{told}");
+    }
+    assert_eq!(told.lines().count(), 6, "{told}");
+    // What is no document at all is told by itself.
+    let told = check("listen = \n[limits\nlsten = 1\n", &[]);
+    assert!(told.starts_with("line 1: "), "{told}");
+    // Values that only the meaning refuses, of the file and of variables.
+    let keyset = "[[keyset]]\nname = \"n\"\nsubscribe_key = \"s\"\npublish_key = \"p\"\n\
+                  secret_key_env = \"KEY\"\n";
+    let twice = format!("trusted_peers = [\"x\"]\n{keyset}{keyset}");
+    let told = check(
+        &twice,
+        &[
+            ("KEY", "sec-0123456789abcdef"),
+            ("USHER_LIMITS_STREAMS", "0"),
+        ],
+    );
+    assert!(
+        told.contains("`USHER_LIMITS_STREAMS` must be a whole number"),
+        "{told}"
+    );
+    assert!(told.contains("`trusted_peers` must be"), "{told}");
+    assert!(told.contains("another `[[keyset]]` has the same"), "{told}");
+    let told = check(keyset, &[("KEY", "canary")]);
+    assert!(
+        told.contains("the keyset `n`: a secret key has at least"),
+        "{told}"
     );
 }

@@ -20,6 +20,7 @@ mod listener;
 mod overload;
 mod proxies;
 mod regressions;
+mod reload;
 mod secrets;
 mod signatures;
 mod sockets;

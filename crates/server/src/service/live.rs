@@ -1,0 +1,38 @@
+//! What a reload replaces, as one value.
+
+use std::sync::Arc;
+
+use super::access::Access;
+use crate::config::Config;
+use crate::conn::Terms;
+use crate::gateway::Gateway;
+use crate::server::StartError;
+
+/// Everything that the configuration decides and that may change while the
+/// server runs. It is made whole or not at all, and swapped at once: a request
+/// sees one configuration.
+#[derive(Clone, Debug)]
+pub(crate) struct Live {
+    pub(crate) access: Access,
+    pub(crate) gateway: Arc<Gateway>,
+    /// For new connections of the public listener.
+    pub(crate) public: Terms,
+    /// For new connections of the internal listener.
+    pub(crate) internal: Terms,
+}
+
+impl Live {
+    /// What `config` says. Reads the files that it names.
+    pub(crate) fn new(config: &Config) -> Result<Self, StartError> {
+        let terms = Terms {
+            limits: config.limits,
+        };
+        Ok(Self {
+            access: Access::new(config.trusted_peers.clone(), config.internal_hosts.clone())
+                .caching(config.cache_seconds),
+            gateway: Arc::new(Gateway::new(config.upstream.as_ref())),
+            public: terms.clone(),
+            internal: terms,
+        })
+    }
+}
