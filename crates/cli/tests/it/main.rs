@@ -10,6 +10,8 @@
 )]
 
 mod flows;
+#[cfg(target_os = "linux")]
+mod memory;
 mod offline;
 mod serve;
 mod usher;

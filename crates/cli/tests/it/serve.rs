@@ -14,15 +14,15 @@ use crate::usher::{command, run};
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A running server; it ends with the test.
-struct Running {
-    child: Child,
+pub(crate) struct Running {
+    pub(crate) child: Child,
     lines: BufReader<ChildStdout>,
-    public: String,
+    pub(crate) public: String,
     internal: String,
 }
 
 impl Running {
-    fn start(directory: &Path, more: &[&str]) -> Self {
+    pub(crate) fn start(directory: &Path, more: &[&str]) -> Self {
         let directory = directory.to_str().unwrap();
         let arguments = [
             &["serve", "--data-dir", directory][..],
