@@ -18,9 +18,9 @@ const NAME_BYTES: usize = 92;
 /// Heap that compiling may take at one time and in all, in bytes, whether the
 /// pattern is accepted or refused. Some 320 KiB of it are the compiler's memory
 /// of how characters are spelled in UTF-8, which it frees; the automaton itself
-/// is at most 64 KiB.
+/// is at most 64 KiB. What is allocated in all stands for the work.
 const PARSE_PEAK_BYTES_MAX: u64 = 768 * 1024;
-const PARSE_TOTAL_BYTES_MAX: u64 = 2 * 1024 * 1024;
+const PARSE_TOTAL_BYTES_MAX: u64 = 10 * 1024 * 1024;
 
 /// The smallest state of an automaton, in bytes of heap.
 const STATE_BYTES: usize = 24;
