@@ -32,6 +32,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "embed",
         &["token-core", "token-codec", "token-policy", "token-store"],
     ),
+    ("chat", &["token-server"]),
     ("xtask", &[]),
 ];
 
