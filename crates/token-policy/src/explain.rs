@@ -8,9 +8,8 @@ use token_core::{
     Category, Grants, PatternText, Permissions, ResourceKind, ResourceName, VerifiedClaims,
 };
 
-use crate::held::covers_everything;
+use crate::held::{HeldByPattern, covers_everything};
 use crate::nearest::{NearMiss, nearest};
-use crate::pattern::PatternSet;
 use crate::request::{Request, exact_only};
 use crate::requirement::Requirement;
 use crate::response::{Decision, Missing, PermissionNames, Reason, Response, Wanted};
@@ -172,7 +171,7 @@ fn matched_names<'a, T: VerifiedClaims>(
     request: &Request<'a>,
     matches: &mut Vec<Match<'a>>,
 ) {
-    let mut kinds: Vec<(ResourceKind, Vec<(&str, PatternSet)>)> = Vec::new();
+    let mut kinds: Vec<(ResourceKind, Vec<HeldByPattern<'_>>)> = Vec::new();
     for (index, target) in request.targets.names().iter().enumerate() {
         let kind = target.kind;
         let Some(needed) = request.needed_on(index, kind) else {
@@ -197,24 +196,14 @@ fn matched_names<'a, T: VerifiedClaims>(
             continue;
         }
         if !kinds.iter().any(|(known, _)| *known == kind) {
-            kinds.push((kind, one_by_one(token, kind)));
+            let each = HeldByPattern::each(token, kind, request.patterns);
+            kinds.push((kind, each));
         }
         let patterns = kinds.iter().find(|(known, _)| *known == kind);
-        for (entry, pattern) in patterns.into_iter().flat_map(|(_, patterns)| patterns) {
-            push(missing & pattern.held(name), MatchedBy::Pattern, *entry);
+        for pattern in patterns.into_iter().flat_map(|(_, patterns)| patterns) {
+            push(missing & pattern.on(name), MatchedBy::Pattern, pattern.text);
         }
     }
-}
-
-/// Each pattern of a kind as a set of its own.
-pub(crate) fn one_by_one<T: VerifiedClaims>(
-    token: &T,
-    kind: ResourceKind,
-) -> Vec<(&str, PatternSet)> {
-    token
-        .patterns(kind)
-        .map(|(text, permissions)| (text, PatternSet::new(kind, [(text, permissions)])))
-        .collect()
 }
 
 impl Remedy {

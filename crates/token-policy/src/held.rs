@@ -1,5 +1,6 @@
 //! What a token grants on a name.
 
+use core::cell::OnceCell;
 use std::sync::Arc;
 
 use token_core::{Permissions, ResourceKind, VerifiedClaims};
@@ -67,13 +68,70 @@ impl<'t, T: VerifiedClaims> Held<'t, T> {
             !(*held & needed).is_empty() && !simple::is_simple(kind, pattern)
         };
         let patterns: Vec<_> = self.token.patterns(kind).filter(helps).collect();
-        let set = match self.cache {
-            Some(cache) => cache.set(kind, &patterns),
-            None => Arc::new(PatternSet::new(kind, patterns)),
-        };
+        let set = compiled(self.cache, kind, &patterns);
         self.sets.push((kind, needed, Arc::clone(&set)));
         set
     }
+}
+
+/// One pattern of a token, to say what it alone grants.
+pub(crate) struct HeldByPattern<'t> {
+    pub(crate) text: &'t str,
+    kind: ResourceKind,
+    permissions: Permissions,
+    cache: Option<&'t PatternCache>,
+    compiled: OnceCell<Arc<PatternSet>>,
+}
+
+impl<'t> HeldByPattern<'t> {
+    /// Each pattern of a kind.
+    pub(crate) fn each<T: VerifiedClaims>(
+        token: &'t T,
+        kind: ResourceKind,
+        cache: Option<&'t PatternCache>,
+    ) -> Vec<Self> {
+        let one = |(text, permissions)| Self {
+            text,
+            kind,
+            permissions,
+            cache,
+            compiled: OnceCell::new(),
+        };
+        token.patterns(kind).map(one).collect()
+    }
+
+    /// What the pattern grants on `name`.
+    pub(crate) fn on(&self, name: &str) -> Permissions {
+        match simple::matches(self.kind, self.text, name) {
+            Some(true) => self.permissions,
+            Some(false) => Permissions::NONE,
+            None => self.compiled.get_or_init(|| self.compile()).held(name),
+        }
+    }
+
+    fn compile(&self) -> Arc<PatternSet> {
+        compiled(self.cache, self.kind, &[(self.text, self.permissions)])
+    }
+}
+
+/// Whether `pattern`, which no token holds, matches `name`.
+pub(crate) fn would_match(kind: ResourceKind, pattern: &str, name: &str) -> bool {
+    simple::matches(kind, pattern, name).unwrap_or_else(|| {
+        let set = PatternSet::new(kind, [(pattern, Permissions::ALL)]);
+        !set.held(name).is_empty()
+    })
+}
+
+/// The compiled form of `patterns`, from the cache if there is one.
+fn compiled(
+    cache: Option<&PatternCache>,
+    kind: ResourceKind,
+    patterns: &[(&str, Permissions)],
+) -> Arc<PatternSet> {
+    cache.map_or_else(
+        || Arc::new(PatternSet::new(kind, patterns.iter().copied())),
+        |cache| cache.set(kind, patterns),
+    )
 }
 
 /// What of `needed` is not granted on every record of `kind`: only a pattern

@@ -5,8 +5,8 @@ use core::fmt;
 use serde::ser::{Serialize, SerializeStruct as _, Serializer};
 use token_core::{Permissions, ResourceKind, RevokedBy, UnixSeconds, VerifiedClaims};
 
-use crate::explain::one_by_one;
-use crate::pattern::PatternSet;
+use crate::held::{HeldByPattern, would_match};
+use crate::pattern::PatternCache;
 use crate::request::{Request, exact_only};
 use crate::response::{Reason, Response, Wanted};
 
@@ -206,7 +206,7 @@ pub(crate) fn nearest<'a, T: VerifiedClaims>(
             })
             .into_iter()
             .collect(),
-        Reason::PermissionMissing => near_missing(token, response),
+        Reason::PermissionMissing => near_missing(token, request, response),
         Reason::AccessManagerDisabled
         | Reason::Allowed
         | Reason::AmbiguousRequest
@@ -225,12 +225,16 @@ pub(crate) fn nearest<'a, T: VerifiedClaims>(
     }
 }
 
-fn near_missing<'a, T: VerifiedClaims>(token: &'a T, response: &Response<'a>) -> Vec<NearMiss<'a>> {
+fn near_missing<'a, T: VerifiedClaims>(
+    token: &'a T,
+    request: &Request<'a>,
+    response: &Response<'a>,
+) -> Vec<NearMiss<'a>> {
     let mut misses = Vec::new();
     for missing in response.missing.iter().take(NAMES_MAX) {
         if let Wanted::Name { kind, name } = missing.wanted {
             near_names(token, kind, name, &mut misses);
-            near_patterns(token, kind, name, &mut misses);
+            near_patterns(token, kind, name, request.patterns, &mut misses);
         }
     }
     misses
@@ -282,10 +286,11 @@ fn near_patterns<'a, T: VerifiedClaims>(
     token: &'a T,
     kind: ResourceKind,
     name: &'a str,
+    cache: Option<&'a PatternCache>,
     misses: &mut Vec<NearMiss<'a>>,
 ) {
-    for (pattern, set) in one_by_one(token, kind) {
-        let held = set.held(name);
+    for one in HeldByPattern::each(token, kind, cache) {
+        let (pattern, held) = (one.text, one.on(name));
         if !held.is_empty() {
             misses.push(if exact_only(name) {
                 NearMiss::Wildcard { name, pattern }
@@ -296,17 +301,12 @@ fn near_patterns<'a, T: VerifiedClaims>(
                     held,
                 }
             });
-        } else if matches(kind, &format!("(?i:{pattern})"), name) {
+        } else if would_match(kind, &format!("(?i:{pattern})"), name) {
             misses.push(NearMiss::PatternCase { name, pattern });
-        } else if matches(kind, loose(pattern), name) {
+        } else if would_match(kind, loose(pattern), name) {
             misses.push(NearMiss::Anchoring { name, pattern });
         }
     }
-}
-
-fn matches(kind: ResourceKind, pattern: &str, name: &str) -> bool {
-    let set = PatternSet::new(kind, [(pattern, Permissions::ALL)]);
-    !set.held(name).is_empty()
 }
 
 /// A pattern without the anchors at its ends.

@@ -26,8 +26,9 @@ const ENTRY_BYTES_EXPECTED: u64 = 64 * 1024;
 ///
 /// It never holds more bytes than it was made for. What is not used makes room,
 /// and sets that are used once do not displace those that are used often. Only
-/// decisions put something into it, so only what a verified token says gets
-/// there, and simple patterns do not, as they are not compiled.
+/// decisions and their explanations put something into it, so only what a
+/// verified token says gets there, and simple patterns do not, as they are not
+/// compiled.
 ///
 /// A process makes one for all its decisions and names it in each request
 /// ([`Request::sharing`](crate::Request::sharing)); there is none behind the

@@ -6,7 +6,7 @@ use token_core::{
     Claims, Grants, PatternText, Permission, Permissions, ResourceKind, TtlMinutes, UnixSeconds,
 };
 use token_policy::{
-    Keyset, NoRevocations, Operation, PatternCache, Request, Target, Targets, authorize,
+    Keyset, NoRevocations, Operation, PatternCache, Request, Target, Targets, authorize, explain,
 };
 
 use crate::token::{ISSUED_AT, NOW, SUBSCRIBE_KEY, TestToken};
@@ -58,6 +58,26 @@ fn what_was_compiled_once_is_found_again() {
     let other = token(ResourceKind::Channel, ["^(?:ab)+$"]);
     assert!(!may_read(&cache, &other, "яя").0);
     assert_eq!(cache.len(), 2);
+}
+
+/// An explanation tries the patterns one by one, and compiles each once.
+#[test]
+fn an_explanation_finds_what_was_compiled() {
+    let cache = PatternCache::new(BUDGET);
+    let token = token(
+        ResourceKind::Channel,
+        ["^(?:ab)+$", "^\\pL{2}.*$", "^a", "x$"],
+    );
+    let targets = [Target::new(ResourceKind::Channel, "abab")];
+    let targets = Targets::new(&targets).unwrap();
+    let keyset = Keyset::new(SUBSCRIBE_KEY);
+    let request = Request::new(keyset, Operation::History, targets).sharing(&cache);
+    let response = authorize(&token, &request, UnixSeconds(NOW), &NoRevocations);
+    let first = explain(&token, &request, &response);
+    let entries: Vec<&str> = first.matched.iter().map(|found| found.entry).collect();
+    assert_eq!(entries, ["^(?:ab)+$", "^\\pL{2}.*$", "^a"]);
+    let counted = measure(|| assert_eq!(explain(&token, &request, &response), first));
+    assert!(counted.count_total <= 2 * ALLOCATIONS_MAX, "{counted:?}");
 }
 
 /// The same texts that grant something else, or on another kind, are another
