@@ -9,7 +9,7 @@ use token_core::{
 };
 
 use crate::held::{Held, missing_on_all};
-use crate::request::{ListMode, Request, Target};
+use crate::request::{ListMode, Request};
 use crate::requirement::{Need, Requirement};
 use crate::response::{Missing, Reason, Response, Wanted};
 
@@ -195,11 +195,7 @@ fn check_each<'r, T: VerifiedClaims>(token: &T, request: &Request<'r>) -> Respon
         let Some(needed) = request.needed_on(index, target.kind) else {
             return Response::deny(Reason::TargetUnexpected);
         };
-        let permissions = if let Requirement::Each(all) = request.asked.requirement() {
-            missing_of(&mut held, token, target, needed, all)
-        } else {
-            held.missing(target.kind, &target.name, needed)
-        };
+        let permissions = held.missing(target.kind, &target.name, needed);
         let wanted = Wanted::Name {
             kind: target.kind,
             name: &target.name,
@@ -221,26 +217,6 @@ fn check_each<'r, T: VerifiedClaims>(token: &T, request: &Request<'r>) -> Respon
     } else {
         Response::lacking(missing)
     }
-}
-
-/// What of `needed` is missing on a name, where other names of its kind need
-/// something else: [`Held`] looks for the same on every name of a kind, so it is
-/// asked for `all` that any name needs.
-fn missing_of<T: VerifiedClaims>(
-    held: &mut Held<'_, T>,
-    token: &T,
-    target: &Target<'_>,
-    needed: Permissions,
-    all: &[Permissions],
-) -> Permissions {
-    let unnamed = needed.without(token.named(target.kind, &target.name));
-    if unnamed.is_empty() {
-        return unnamed;
-    }
-    let together = all
-        .iter()
-        .fold(Permissions::NONE, |all, needed| all | *needed);
-    held.missing(target.kind, &target.name, together) & needed
 }
 
 fn check_collection<'r, T: VerifiedClaims>(

@@ -15,6 +15,7 @@ use token_policy::{
 };
 
 use crate::remedy;
+use crate::rules::{headers, rule_set};
 use crate::token::{ClaimsData, DenyList, NOW, SUBSCRIBE_KEY, minus_one_bit};
 
 pub(crate) fn read<T: DeserializeOwned>(file: &str) -> T {
@@ -146,6 +147,10 @@ struct Cases {
 #[serde(deny_unknown_fields)]
 struct Case {
     name: String,
+    /// A rule file, in `testdata/rules`.
+    rules: Option<String>,
+    #[serde(default)]
+    headers: Vec<String>,
     request: Option<String>,
     body: Option<String>,
     operation: Option<String>,
@@ -194,7 +199,13 @@ impl Case {
         if let Some(request) = &self.request {
             let (method, target) = line(request);
             let body = self.body.as_deref().map(str::as_bytes);
-            match classify(method, target, body) {
+            let rules = self.rules.as_deref().map(rule_set);
+            let headers = headers(&self.headers);
+            let found = match &rules {
+                Some(rules) => rules.classify(method, target, &headers),
+                None => classify(method, target, body),
+            };
+            match found {
                 Err(error) => assert_eq!(error.reason().code(), self.reason, "{}", self.name),
                 Ok(classified) => self.check(&classified.request(self.keyset())),
             }
@@ -308,6 +319,12 @@ fn names_are_compared_byte_for_byte() {
 #[test]
 fn every_rule_of_the_deny_list_must_be_passed() {
     run("revoked.toml");
+}
+
+/// A rule's needs go through the same decision, explanation and remedy.
+#[test]
+fn rules_are_decided_as_operations_are() {
+    run("rules.toml");
 }
 
 /// Near misses, remedies and matches, word by word.

@@ -13,6 +13,10 @@ use crate::token::{DenyList, TestToken};
 #[derive(Debug)]
 pub(crate) struct Ask {
     pub(crate) operation: &'static str,
+    /// The bits that a rule needs on each name, when a rule is asked for.
+    pub(crate) rule: Option<Vec<u8>>,
+    /// Whether the caller is whoever the token is bound to.
+    pub(crate) caller_is_token: bool,
     pub(crate) names: Vec<(ResourceKind, String)>,
     pub(crate) collection: Option<ResourceKind>,
     pub(crate) uuid: Option<String>,
@@ -98,7 +102,12 @@ pub(crate) fn model(
     {
         return ("revoked", vec![]);
     }
-    if claims.uuid.is_some() && claims.uuid != ask.uuid {
+    if ask.caller_is_token {
+        let public = ask.rule.is_none() && ask.operation == "time";
+        if claims.uuid.is_none() && !public {
+            return ("uuid_required", vec![]);
+        }
+    } else if claims.uuid.is_some() && claims.uuid != ask.uuid {
         return ("uuid_mismatch", vec![]);
     }
     let wants = match wants(ask) {
@@ -107,8 +116,13 @@ pub(crate) fn model(
     };
     let mut lacks: Vec<Lack> = vec![];
     for want in wants {
-        if let Some(lack) = lack(token, want).filter(|lack| !lacks.contains(lack)) {
-            lacks.push(lack);
+        let Some(lack) = lack(token, want) else {
+            continue;
+        };
+        let same = |known: &&mut Lack| known.0 == lack.0 && known.1 == lack.1;
+        match lacks.iter_mut().find(same) {
+            Some(known) => known.2 |= lack.2,
+            None => lacks.push(lack),
         }
     }
     match lacks.is_empty() {
@@ -124,6 +138,9 @@ fn wants(ask: &Ask) -> Result<Vec<Want<'_>>, &'static str> {
         "open" => Ok(vec![]),
         _ => Ok(vec![Want::Category(category)]),
     };
+    if let Some(rule) = &ask.rule {
+        return rule_wants(ask, rule);
+    }
     match ask.operation {
         "time" | "leave" | "where-now" | "list-push-channels" | "remove-push-device" => Ok(vec![]),
         "here-now-global" | "list-groups" => Err("secret_key_required"),
@@ -148,6 +165,25 @@ fn wants(ask: &Ask) -> Result<Vec<Want<'_>>, &'static str> {
             Ok(wants)
         }
     }
+}
+
+/// Every bit that a rule needs, one by one.
+fn rule_wants<'a>(ask: &'a Ask, rule: &[u8]) -> Result<Vec<Want<'a>>, &'static str> {
+    if rule.is_empty() {
+        return Err("target_required");
+    }
+    if rule.len() != ask.names.len() {
+        return Err("target_unexpected");
+    }
+    let mut wants = vec![];
+    for ((kind, name), bits) in ask.names.iter().zip(rule) {
+        for bit in [1, 2, 4, 8, 16, 32, 64, 128] {
+            if bits & bit != 0 {
+                wants.push(Want::Name(*kind, name, bit));
+            }
+        }
+    }
+    Ok(wants)
 }
 
 fn record_wants(ask: &Ask, bit: u8) -> Result<Vec<Want<'_>>, &'static str> {

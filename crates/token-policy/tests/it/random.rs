@@ -7,7 +7,8 @@ use token_core::{
     Category, PatternText, Permissions, ResourceKind, ResourceName, TokenId, UnixSeconds,
 };
 use token_policy::{
-    Keyset, ListMode, Operation, PatternCache, Request, Target, Targets, authorize,
+    Asked, Keyset, ListMode, Operation, PatternCache, Request, Requirement, Target, Targets,
+    authorize,
 };
 
 use crate::model::{Ask, model, needs};
@@ -36,6 +37,11 @@ impl Random {
 
     fn of<T: Copy>(&mut self, choices: &[T]) -> T {
         choices[self.below(choices.len())]
+    }
+
+    fn few_bits(&mut self) -> u8 {
+        let bits = [1, 2, 4, 8, 16, 32, 64, 128];
+        self.of(&bits) | self.of(&bits)
     }
 
     fn bits(&mut self) -> u8 {
@@ -95,6 +101,26 @@ const PATTERNS: &[&str] = &[
 const RECORDS: &[ResourceKind] = &[Entity, Relationship, Membership, User, Channel];
 const UUIDS: &[&str] = &["u1", "u2", "U1"];
 
+/// A request of a rule: names of any kind, each with needs of its own.
+fn random_rule(random: &mut Random) -> Ask {
+    let kinds = [Channel, Channel, Channel, Uuid, ResourceKind::Group, Entity];
+    let count = random.of(&[0, 1, 1, 2, 2, 3, 4]);
+    let names: Vec<_> = (0..count)
+        .map(|_| (random.of(&kinds), random.of(NAMES).to_owned()))
+        .collect();
+    let mut bits: Vec<u8> = names.iter().map(|_| random.few_bits()).collect();
+    if random.percent(2) {
+        bits.push(1);
+    }
+    Ask {
+        rule: Some(bits),
+        names,
+        collection: None,
+        caller_is_token: random.percent(15),
+        ..random_ask(random)
+    }
+}
+
 fn random_ask(random: &mut Random) -> Ask {
     let operation = random.of(Operation::ALL).name();
     let datasync = operation.starts_with("datasync");
@@ -131,6 +157,8 @@ fn random_ask(random: &mut Random) -> Ask {
     let modes = ["granted", "granted", "open", "off"];
     Ask {
         operation,
+        rule: None,
+        caller_is_token: false,
         names,
         collection,
         uuid: random.percent(70).then(|| random.of(UUIDS).to_owned()),
@@ -200,6 +228,9 @@ fn random_token(random: &mut Random, ask: &Ask) -> TestToken {
 
 /// One of the bits that the operation needs.
 fn ask_bit(ask: &Ask) -> u8 {
+    if let Some(rule) = &ask.rule {
+        return rule.iter().fold(0, |all, bits| all | bits);
+    }
     match ask.operation {
         "set-memberships" | "remove-memberships" => 64 | 128,
         "datasync-get" | "datasync-list" => 32,
@@ -265,7 +296,11 @@ fn the_decision_agrees_with_the_model_on_random_claims_and_requests() {
     let cache = PatternCache::new(64 * 1024);
     let mut reasons = std::collections::BTreeMap::<_, usize>::new();
     for case in 0..cases {
-        let ask = random_ask(&mut random);
+        let ask = if random.percent(30) {
+            random_rule(&mut random)
+        } else {
+            random_ask(&mut random)
+        };
         let token = random_token(&mut random, &ask);
         let deny = random_deny_list(&mut random);
         let now = random_now(&mut random, &token);
@@ -282,8 +317,22 @@ fn the_decision_agrees_with_the_model_on_random_claims_and_requests() {
         keyset.access_manager = ask.access_manager;
         keyset.list_users = mode(ask.list_users);
         keyset.list_channels = mode(ask.list_channels);
-        let operation = Operation::from_name(ask.operation).unwrap();
-        let request = Request::new(keyset, operation, targets).by(ask.uuid.as_deref());
+        let needed: Option<Vec<_>> = ask.rule.as_ref().map(|bits| {
+            bits.iter()
+                .map(|bits| Permissions::from_bits(*bits))
+                .collect()
+        });
+        let asked = match &needed {
+            Some(needed) => Asked::Rule {
+                name: "rule",
+                requirement: Requirement::Each(needed),
+            },
+            None => Operation::from_name(ask.operation).unwrap().into(),
+        };
+        let mut request = Request::new(keyset, asked, targets).by(ask.uuid.as_deref());
+        if ask.caller_is_token {
+            request = request.by_token();
+        }
 
         let response = authorize(&token, &request, UnixSeconds(now), &deny);
         let shared = authorize(&token, &request.sharing(&cache), UnixSeconds(now), &deny);
@@ -309,5 +358,5 @@ fn the_decision_agrees_with_the_model_on_random_claims_and_requests() {
     }
     println!("{cases} cases: {reasons:?}");
     assert!(reasons["allowed"] * 10 >= cases * 3, "{reasons:?}");
-    assert_eq!(reasons.len(), 11, "every reason occurs: {reasons:?}");
+    assert_eq!(reasons.len(), 12, "every reason occurs: {reasons:?}");
 }
