@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use regex_automata::dfa::{Automaton as _, StartKind, dense};
 use regex_automata::nfa::thompson;
+use regex_automata::util::primitives::StateID;
 use regex_automata::util::start::Config as Start;
 use regex_automata::util::syntax;
 use regex_automata::{Anchored, MatchKind};
@@ -244,6 +245,37 @@ static ROUTER: LazyLock<Option<Router>> = LazyLock::new(Router::build);
 /// The one row of a method and a path, if there is exactly one.
 pub(crate) fn find(method: &str, path: &str) -> Option<&'static Row> {
     ROUTER.as_ref()?.find(method, path)
+}
+
+/// The table from a place in a request line on: what can follow there. For
+/// whoever compares the table with other rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct After(StateID);
+
+impl After {
+    /// After a method and the blank.
+    pub(crate) fn method(method: &str) -> Option<Self> {
+        let router = ROUTER.as_ref()?;
+        let start = Start::new().anchored(Anchored::Yes);
+        let start = router.automaton.start_state(&start).ok()?;
+        let line = [method, " "].concat();
+        line.bytes().try_fold(Self(start), Self::byte)
+    }
+
+    /// After one more byte; `None` when no row goes on with it.
+    pub(crate) fn byte(self, byte: u8) -> Option<Self> {
+        let automaton = &ROUTER.as_ref()?.automaton;
+        let next = automaton.next_state(self.0, byte);
+        (!automaton.is_dead_state(next)).then_some(Self(next))
+    }
+
+    /// Whether a row ends here.
+    pub(crate) fn is_row(self) -> bool {
+        ROUTER.as_ref().is_some_and(|router| {
+            let end = router.automaton.next_eoi_state(self.0);
+            router.automaton.is_match_state(end)
+        })
+    }
 }
 
 impl Router {

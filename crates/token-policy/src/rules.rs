@@ -47,11 +47,11 @@ pub use self::source::{HeaderFault, Headers, NoHeaders};
 /// "#;
 /// let rules = RuleSet::parse([("chat.toml", text)])?;
 ///
-/// let asked = rules.classify("GET", "/rooms/lobby/messages?token=abc", &NoHeaders)?;
+/// let asked = rules.classify("GET", "/rooms/lobby/messages?token=abc", NoHeaders)?;
 /// assert_eq!(asked.asked().name(), "read-messages");
 /// assert_eq!(asked.targets().names()[0].name, "lobby");
 /// // What no rule says is refused.
-/// assert!(rules.classify("DELETE", "/rooms/lobby/messages", &NoHeaders).is_err());
+/// assert!(rules.classify("DELETE", "/rooms/lobby/messages", NoHeaders).is_err());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
@@ -152,13 +152,29 @@ impl RuleSet {
         self.files.iter().map(|file| &*file.keyset)
     }
 
-    /// The headers in which upstreams learn the uuid of a token. What a client
-    /// sends under these names must be removed from every request.
+    /// The headers in which upstreams learn the uuid of a token. A request of a
+    /// rule that carries one is refused.
     pub fn uuid_headers(&self) -> impl Iterator<Item = &str> {
         self.files.iter().filter_map(|file| match &file.caller {
             Some(Caller::Token { pass }) => Some(&**pass),
             Some(Caller::Query(_) | Caller::Header(_) | Caller::Capture(_)) | None => None,
         })
+    }
+
+    /// Whether a rule is for the method and the path of `target`, whatever else
+    /// the request says.
+    #[must_use]
+    pub fn knows(&self, method: &str, target: &str) -> bool {
+        let path = target.split('?').next().unwrap_or(target);
+        self.find(method, path.as_bytes()).is_some()
+    }
+
+    /// Requests that both a rule and [`crate::classify`] have an answer for: a
+    /// line for each such rule, with an example. Whoever uses both must refuse
+    /// such rules.
+    #[must_use]
+    pub fn shared_with_operations(&self) -> Vec<String> {
+        compile::shared_with_operations(self)
     }
 
     /// The names of the rules, in the order of the files.
@@ -181,7 +197,7 @@ impl RuleSet {
         &'a self,
         method: &str,
         target: &'a str,
-        headers: &'a impl Headers,
+        headers: impl Headers<'a>,
     ) -> Result<Classified<'a>, ClassifyError> {
         request::classify(self, method, target, headers)
     }

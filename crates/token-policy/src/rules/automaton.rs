@@ -1,7 +1,8 @@
 //! All paths of a rule set in one automaton, and what can be read off it: which
 //! rule a path is of, and whether a path can be of two.
 
-use std::collections::{HashMap, VecDeque};
+use core::hash::Hash;
+use std::collections::{HashSet, VecDeque};
 
 use regex_automata::dfa::{Automaton as _, StartKind, dense};
 use regex_automata::nfa::thompson::{Compiler, Config, WhichCaptures};
@@ -9,6 +10,8 @@ use regex_automata::util::primitives::StateID;
 use regex_automata::util::start::Config as Start;
 use regex_automata::{Anchored, MatchKind};
 use regex_syntax::hir::Hir;
+
+use crate::route::After;
 
 /// What the automaton may take, in bytes.
 const BYTES_MAX: usize = 8 * 1024 * 1024;
@@ -71,36 +74,69 @@ impl Automaton {
     /// path that they match. Every path that a request target can have is
     /// looked at, in that all states are that such a path leads to.
     pub(super) fn together(&self) -> Vec<(Vec<usize>, String)> {
-        let mut found: HashMap<Vec<usize>, usize> = HashMap::new();
-        let mut sets = Vec::new();
-        let mut walk = Walk::default();
-        if let Some(start) = self.start() {
-            let first = self.0.next_state(start, b'/');
-            walk.add((first, 0), None, b'/');
+        let mut sets: Vec<(Vec<usize>, String)> = Vec::new();
+        let mut known = HashSet::new();
+        self.walk(
+            (),
+            |(), _| Some(()),
+            |state, (), path| {
+                let set: Vec<usize> = self.matches(state).collect();
+                if !set.is_empty() && known.insert(set.clone()) {
+                    sets.push((set, path()));
+                }
+            },
+        );
+        sets
+    }
+
+    /// The paths of which a request path is also one of the table of
+    /// operations, each with the shortest.
+    pub(super) fn shared(&self, operations: After) -> Vec<(usize, String)> {
+        let mut shared: Vec<(usize, String)> = Vec::new();
+        self.walk(operations, After::byte, |state, operations, path| {
+            if !operations.is_row() {
+                return;
+            }
+            for number in self.matches(state) {
+                if shared.iter().all(|(known, _)| *known != number) {
+                    shared.push((number, path()));
+                }
+            }
+        });
+        shared
+    }
+
+    /// Visits every state that a request path leads to, shortest path first,
+    /// beside another automaton that is followed through the same bytes.
+    fn walk<B: Copy + Eq + Hash>(
+        &self,
+        beside: B,
+        follow: impl Fn(B, u8) -> Option<B>,
+        mut visit: impl FnMut(StateID, B, &dyn Fn() -> String),
+    ) {
+        let mut walk = Walk::new();
+        let first = self.start().zip(follow(beside, b'/'));
+        if let Some((start, beside)) = first {
+            let state = self.0.next_state(start, b'/');
+            walk.add((state, beside, 0), None, b'/');
         }
         while let Some(at) = walk.open.pop_front() {
-            let Some(&(place, ..)) = walk.steps.get(at) else {
+            let Some(&((state, beside, digits), ..)) = walk.steps.get(at) else {
                 continue;
             };
-            let (state, digits) = place;
             if digits == 0 {
-                let set: Vec<usize> = self.matches(state).collect();
-                if !set.is_empty() && !found.contains_key(&set) {
-                    found.insert(set.clone(), at);
-                    sets.push((set, walk.text(at)));
-                }
+                visit(state, beside, &|| walk.text(at));
             }
             for byte in BYTES {
-                let Some(digits) = after(digits, *byte) else {
-                    continue;
-                };
                 let next = self.0.next_state(state, *byte);
-                if !self.0.is_dead_state(next) {
-                    walk.add((next, digits), Some(at), *byte);
+                let place = after(digits, *byte).zip(follow(beside, *byte));
+                if let Some((digits, beside)) = place
+                    && !self.0.is_dead_state(next)
+                {
+                    walk.add((next, beside, digits), Some(at), *byte);
                 }
             }
         }
-        sets
     }
 }
 
@@ -119,27 +155,32 @@ const fn after(digits: u8, byte: u8) -> Option<u8> {
     }
 }
 
-/// A state, and the digits that an escape still lacks there.
-type Place = (StateID, u8);
+/// A state, that of the automaton beside, and the digits that an escape still
+/// lacks there.
+type Place<B> = (StateID, B, u8);
 
 /// Places in the order in which they were found, each with where it was found
-/// from.
-#[derive(Default)]
-struct Walk {
-    steps: Vec<(Place, Option<usize>, u8)>,
-    known: HashMap<Place, usize>,
+/// from and through which byte.
+struct Walk<B> {
+    steps: Vec<(Place<B>, Option<usize>, u8)>,
+    known: HashSet<Place<B>>,
     open: VecDeque<usize>,
 }
 
-impl Walk {
-    fn add(&mut self, place: Place, from: Option<usize>, byte: u8) {
-        let at = self.steps.len();
-        if self.known.contains_key(&place) {
-            return;
+impl<B: Copy + Eq + Hash> Walk<B> {
+    fn new() -> Self {
+        Self {
+            steps: Vec::new(),
+            known: HashSet::new(),
+            open: VecDeque::new(),
         }
-        self.known.insert(place, at);
-        self.steps.push((place, from, byte));
-        self.open.push_back(at);
+    }
+
+    fn add(&mut self, place: Place<B>, from: Option<usize>, byte: u8) {
+        if self.known.insert(place) {
+            self.open.push_back(self.steps.len());
+            self.steps.push((place, from, byte));
+        }
     }
 
     fn text(&self, mut at: usize) -> String {

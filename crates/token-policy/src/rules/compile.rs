@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use token_core::limits::RULES_MAX;
 
 use crate::finding::Finding;
+use crate::route;
 
 use super::automaton::Automaton;
 use super::file::{Placed, read};
@@ -48,6 +49,34 @@ pub(super) fn compile<'t>(
         }),
         _ => Err(InvalidRules { findings }),
     }
+}
+
+/// See [`RuleSet::shared_with_operations`].
+pub(super) fn shared_with_operations(set: &RuleSet) -> Vec<String> {
+    let mut methods: Vec<&str> = Vec::new();
+    for method in set.rules.iter().flat_map(|rule| &rule.methods) {
+        if !methods.contains(&&**method) {
+            methods.push(method);
+        }
+    }
+    let mut lines = Vec::new();
+    for method in methods {
+        let Some(operations) = route::After::method(method) else {
+            continue;
+        };
+        for (number, path) in set.automaton.shared(operations) {
+            let rule = set.rules.get(number);
+            if let Some(rule) =
+                rule.filter(|rule| rule.methods.iter().any(|known| **known == *method))
+            {
+                let name = &rule.name;
+                lines.push(format!(
+                    "`{method} {path}` is of the rule `{name}` and of an operation"
+                ));
+            }
+        }
+    }
+    lines
 }
 
 /// All files, and where each rule stands: in which file, and where there.

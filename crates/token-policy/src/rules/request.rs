@@ -22,7 +22,7 @@ pub(super) fn classify<'a>(
     rules: &'a RuleSet,
     method: &str,
     target: &'a str,
-    headers: &'a impl Headers,
+    headers: impl Headers<'a>,
 ) -> Result<Classified<'a>, ClassifyError> {
     let raw = RawTarget::new(target)?;
     let number = rules.find(method, raw.path.as_bytes());
@@ -37,6 +37,9 @@ pub(super) fn classify<'a>(
         && rules.find(method, decoded.as_bytes()) != Some(number)
     {
         return Err(ClassifyError::EscapedRoute);
+    }
+    for name in rules.uuid_headers() {
+        source::refuse(headers, name)?;
     }
     let query = Query::read(raw.query, &file.parameters)?;
     let values = values(rule, raw.path, &query)?;
@@ -227,7 +230,7 @@ fn uuid<'a>(
     rule: &'a Rule,
     values: &[Values<'a>],
     query: &Query<'a>,
-    headers: &'a impl Headers,
+    headers: impl Headers<'a>,
 ) -> Result<Option<Cow<'a, str>>, ClassifyError> {
     let found = match &file.caller {
         None | Some(Caller::Token { .. }) => None,
@@ -251,7 +254,7 @@ fn uuid<'a>(
 fn token<'a>(
     file: &'a RuleFile,
     query: &Query<'a>,
-    headers: &'a impl Headers,
+    headers: impl Headers<'a>,
 ) -> Result<Option<Token<'a>>, ClassifyError> {
     let from = &file.token;
     let bearer = if from.bearer {

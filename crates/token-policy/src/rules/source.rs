@@ -4,14 +4,14 @@ use core::fmt;
 
 use crate::error::ClassifyError;
 
-/// The headers of a request, as far as rules read them.
-///
-/// An `http::HeaderMap` implements it in one line:
-/// `self.get_all(name).iter().map(|value| value.as_bytes())`.
-pub trait Headers {
+/// The headers of a request, as far as rules read them: a reference to them.
+pub trait Headers<'h>: Copy {
     /// Every value of the header `name`, which is in lower case; headers are
     /// found whatever the case they were sent in.
-    fn values<'h>(&'h self, name: &'h str) -> impl Iterator<Item = &'h [u8]>;
+    fn values(self, name: &'h str) -> impl Iterator<Item = &'h [u8]>;
+
+    /// The name of every header, in any case.
+    fn names(self) -> impl Iterator<Item = &'h str>;
 }
 
 /// No headers at all.
@@ -19,23 +19,25 @@ pub trait Headers {
 #[expect(clippy::exhaustive_structs, reason = "there is nothing in it")]
 pub struct NoHeaders;
 
-impl Headers for NoHeaders {
-    fn values<'h>(&'h self, _: &'h str) -> impl Iterator<Item = &'h [u8]> {
+impl<'h> Headers<'h> for NoHeaders {
+    fn values(self, _: &'h str) -> impl Iterator<Item = &'h [u8]> {
+        core::iter::empty()
+    }
+
+    fn names(self) -> impl Iterator<Item = &'h str> {
         core::iter::empty()
     }
 }
 
 /// Names and values, in the order of the request.
-impl<N: AsRef<str>, V: AsRef<[u8]>> Headers for [(N, V)] {
-    fn values<'h>(&'h self, name: &'h str) -> impl Iterator<Item = &'h [u8]> {
+impl<'h, N: AsRef<str>, V: AsRef<[u8]>> Headers<'h> for &'h [(N, V)] {
+    fn values(self, name: &'h str) -> impl Iterator<Item = &'h [u8]> {
         let named = move |(known, _): &&(N, V)| known.as_ref().eq_ignore_ascii_case(name);
         self.iter().filter(named).map(|(_, value)| value.as_ref())
     }
-}
 
-impl<N: AsRef<str>, V: AsRef<[u8]>> Headers for Vec<(N, V)> {
-    fn values<'h>(&'h self, name: &'h str) -> impl Iterator<Item = &'h [u8]> {
-        self.as_slice().values(name)
+    fn names(self) -> impl Iterator<Item = &'h str> {
+        self.iter().map(|(name, _)| name.as_ref())
     }
 }
 
@@ -47,6 +49,8 @@ pub enum HeaderFault {
     Repeated,
     /// It is not of the form that the rules say.
     Malformed,
+    /// It is there, and only a gateway may set it: the upstream believes it.
+    Reserved,
 }
 
 impl fmt::Display for HeaderFault {
@@ -54,6 +58,7 @@ impl fmt::Display for HeaderFault {
         f.write_str(match self {
             Self::Repeated => "is there more than once",
             Self::Malformed => "is not of the form that the rules say",
+            Self::Reserved => "is for the gateway to set; a client must not send it",
         })
     }
 }
@@ -65,7 +70,7 @@ fn fault(name: &str, fault: HeaderFault) -> ClassifyError {
 
 /// The one value of a header, as text.
 pub(super) fn one<'h>(
-    headers: &'h impl Headers,
+    headers: impl Headers<'h>,
     name: &'h str,
 ) -> Result<Option<&'h str>, ClassifyError> {
     let mut values = headers.values(name);
@@ -84,7 +89,7 @@ pub(super) fn one<'h>(
 
 /// The token of a header that holds nothing else.
 pub(super) fn token<'h>(
-    headers: &'h impl Headers,
+    headers: impl Headers<'h>,
     name: &'h str,
 ) -> Result<Option<&'h str>, ClassifyError> {
     let value = one(headers, name)?;
@@ -95,7 +100,7 @@ pub(super) fn token<'h>(
 }
 
 /// The token of `Authorization: Bearer TOKEN` (RFC 6750 section 2.1).
-pub(super) fn bearer(headers: &impl Headers) -> Result<Option<&str>, ClassifyError> {
+pub(super) fn bearer<'h>(headers: impl Headers<'h>) -> Result<Option<&'h str>, ClassifyError> {
     const NAME: &str = "authorization";
     let Some(value) = one(headers, NAME)? else {
         return Ok(None);
@@ -113,7 +118,7 @@ pub(super) fn bearer(headers: &impl Headers) -> Result<Option<&str>, ClassifyErr
 /// The value of a cookie (RFC 6265 section 4.2). HTTP/2 may send the pairs in
 /// several headers (RFC 9113 section 8.2.3).
 pub(super) fn cookie<'h>(
-    headers: &'h impl Headers,
+    headers: impl Headers<'h>,
     name: &str,
 ) -> Result<Option<&'h str>, ClassifyError> {
     const NAME: &str = "cookie";
@@ -140,6 +145,22 @@ pub(super) fn cookie<'h>(
         }
     }
     Ok(found)
+}
+
+/// Refuses a header that only a gateway may set, under any spelling that an
+/// upstream could take for it: many turn `-` into `_`.
+pub(super) fn refuse<'h>(headers: impl Headers<'h>, name: &str) -> Result<(), ClassifyError> {
+    let fold = |byte: u8| match byte {
+        b'_' => b'-',
+        byte => byte.to_ascii_lowercase(),
+    };
+    let folded = |text: &str| text.bytes().map(fold).collect::<Vec<_>>();
+    let reserved = folded(name);
+    let same = |known: &str| known.len() == reserved.len() && folded(known) == reserved;
+    if headers.names().any(same) {
+        return Err(fault(name, HeaderFault::Reserved));
+    }
+    Ok(())
 }
 
 /// Whether `text` may be a token: visible ASCII without what separates values

@@ -202,7 +202,7 @@ impl Case {
             let rules = self.rules.as_deref().map(rule_set);
             let headers = headers(&self.headers);
             let found = match &rules {
-                Some(rules) => rules.classify(method, target, &headers),
+                Some(rules) => rules.classify(method, target, headers.as_slice()),
                 None => classify(method, target, body),
             };
             match found {

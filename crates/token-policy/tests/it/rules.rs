@@ -65,7 +65,7 @@ fn check_request(case: &RequestCase) {
     let rules = rule_set(&case.rules);
     let (method, target) = case.request.split_once(' ').unwrap();
     let headers = headers(&case.headers);
-    let found = match rules.classify(method, target, &headers) {
+    let found = match rules.classify(method, target, headers.as_slice()) {
         Ok(found) => found,
         Err(error) => {
             assert_eq!(Some(error.to_string()), case.error, "{}", case.request);
@@ -178,6 +178,21 @@ fn rules_of_two_files_may_not_meet() {
     let shop = text("shop.toml");
     let both = RuleSet::parse([("a", one.as_str()), ("b", shop.as_str())]).unwrap();
     assert_eq!(both.uuid_headers().collect::<Vec<_>>(), ["x-shop-user"]);
-    let asked = both.classify("GET", "/me", &token_policy::NoHeaders);
+    let asked = both.classify("GET", "/me", token_policy::NoHeaders);
     assert_eq!(asked.unwrap().asked().name(), "me");
+}
+
+#[test]
+fn a_rule_for_a_request_that_is_an_operation_is_found() {
+    let shared = |paths: &[&str]| {
+        let set = with_rules(paths.len(), |number| paths[number].to_owned()).unwrap();
+        set.shared_with_operations()
+    };
+    assert!(shared(&["^/rooms/[^/]+$", "^/time/1$"]).is_empty());
+    assert_eq!(
+        shared(&["^/rooms$", "^/time/[^/]+$"]),
+        ["`GET /time/0` is of the rule `1` and of an operation"]
+    );
+    assert_eq!(shared(&["^/.*$"]).len(), 1);
+    assert!(rule_set("chat.toml").shared_with_operations().is_empty());
 }
