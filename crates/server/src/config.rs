@@ -38,6 +38,8 @@ pub struct Config {
     /// How long a proxy may keep an allow of forward-auth, in seconds: at most
     /// 10. Default 0. A revocation takes so much longer to be seen.
     pub cache_seconds: u64,
+    /// Rule files for HTTP APIs of one's own, asked where no operation is.
+    pub rules: Vec<PathBuf>,
     /// Where authorised operations go. Default: nowhere, they are answered 501.
     pub upstream: Option<Upstream>,
     /// The limits of both listeners.
@@ -106,6 +108,7 @@ impl Default for Config {
             internal_hosts: Vec::new(),
             trusted_peers: loopback_peers(),
             cache_seconds: 0,
+            rules: Vec::new(),
             upstream: None,
             limits: ConnectionLimits::default(),
             keysets: Vec::new(),

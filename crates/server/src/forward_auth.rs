@@ -13,7 +13,8 @@ use core::net::IpAddr;
 
 use bytes::Bytes;
 use http::Request;
-use token_policy::{Decision, Reason, Response, classify};
+use token_core::VerifiedClaims as _;
+use token_policy::{Decision, Reason, Response};
 use tracing::field::display;
 
 use crate::client_address::client_address;
@@ -56,7 +57,9 @@ fn decide(service: &Service, flavour: Flavour, request: &Request<Bytes>) -> Verd
         }
     };
     // The body is never at hand: operations that need it are denied.
-    let classified = match classify(original.method, original.target, None) {
+    let headers = request.headers();
+    let rules = service.rules();
+    let classified = match rules.classify(original.method, original.target, headers, None) {
         Ok(classified) => classified,
         Err(error) => return Verdict::deny(error.reason().code(), error.to_string()),
     };
@@ -83,7 +86,12 @@ fn decide(service: &Service, flavour: Flavour, request: &Request<Bytes>) -> Verd
         Decision::Allow => Verdict::allow(),
         Decision::Deny => Verdict::deny(reason.code(), reason.to_string()),
     };
-    verdict.on(asked).of(judged.token.as_deref())
+    let token = judged.token.as_deref();
+    let uuid = token.and_then(|token| token.uuid());
+    verdict
+        .on(asked)
+        .of(token)
+        .passing(classified.uuid_header, uuid)
 }
 
 /// One record per denial; allows are for whoever looks closer.

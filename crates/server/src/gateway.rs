@@ -71,7 +71,12 @@ async fn answer(
     request: Request<RequestBody>,
 ) -> Result<Response<ResponseBody>, Stop> {
     let (head, body) = request.into_parts();
-    if head.method == http::Method::OPTIONS {
+    let target = head
+        .uri
+        .path_and_query()
+        .map_or("", |target| target.as_str());
+    let is_rule = service.rules().knows(head.method.as_str(), target);
+    if head.method == http::Method::OPTIONS && !is_rule {
         return Err(Stop::Answer(cors::options(&head)));
     }
     let body = body.at_most(FORWARD_BODY_BYTES_MAX)?;

@@ -18,6 +18,7 @@ mod issue;
 mod judge;
 mod keyset;
 mod query;
+mod rules;
 mod server;
 mod service;
 mod signature;

@@ -77,6 +77,12 @@ pub enum StartError {
         /// The address.
         address: SocketAddr,
     },
+    /// A rule file cannot be used.
+    #[error("the rules cannot be used:\n{cause}")]
+    Rules {
+        /// Everything that is wrong, a line for each.
+        cause: String,
+    },
     /// The system gives no random bytes.
     #[error("the system gives no random bytes")]
     NoRandomness,

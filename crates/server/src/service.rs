@@ -25,6 +25,7 @@ use crate::error::{ApiError, ErrorCode};
 use crate::gateway::{self, Gateway};
 use crate::internal::{self, Caller};
 use crate::keyset::Prepared;
+use crate::rules::Rules;
 use crate::signature::SigningKeys;
 use crate::{access_manager, server::StartError};
 
@@ -149,6 +150,10 @@ impl Service {
     /// Replaces the configuration, for whoever asks from now on.
     pub(crate) fn set_live(&self, live: Live) {
         self.inner.live.store(Arc::new(live));
+    }
+
+    pub(crate) fn rules(&self) -> Arc<Rules> {
+        Arc::clone(&self.live().rules)
     }
 
     pub(crate) fn gateway(&self) -> Arc<Gateway> {

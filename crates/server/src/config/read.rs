@@ -78,6 +78,7 @@ struct File {
     internal_hosts: Option<Vec<String>>,
     trusted_peers: Option<Vec<String>>,
     cache_seconds: Option<u64>,
+    rules: Option<Vec<PathBuf>>,
     upstream: Option<String>,
     #[serde(default)]
     limits: FileLimits,
@@ -175,6 +176,9 @@ fn read(
         Some(Err(errors)) => return (Config::default(), errors),
         None => File::default(),
     };
+    if let Some(path) = file {
+        read.rules = read.rules.map(|paths| beside(path, paths));
+    }
     let mut sources = Sources {
         environment,
         errors: Vec::new(),
@@ -182,6 +186,12 @@ fn read(
     read.overlay(&mut sources);
     let config = read.into_config(&mut sources);
     (config, sources.errors)
+}
+
+/// Rule files that a configuration file names stand beside it.
+fn beside(config: &Path, paths: Vec<PathBuf>) -> Vec<PathBuf> {
+    let folder = config.parent().unwrap_or_else(|| Path::new(""));
+    paths.into_iter().map(|path| folder.join(path)).collect()
 }
 
 fn read_text(path: &Path) -> Result<String, ConfigError> {
@@ -259,6 +269,9 @@ impl File {
             CACHE_SECONDS,
             &mut self.cache_seconds,
         );
+        if let Some(text) = (from.environment)("USHER_RULES") {
+            self.rules = Some(list(&text).into_iter().map(PathBuf::from).collect());
+        }
         from.set("USHER_UPSTREAM", upstream::EXPECTED, &mut self.upstream);
         self.limits.overlay(from);
     }
@@ -284,6 +297,7 @@ impl File {
         if config.cache_seconds > CACHE_SECONDS_MAX {
             from.wrong("cache_seconds", CACHE_SECONDS);
         }
+        config.rules = self.rules.unwrap_or_default();
         if let Some(upstream) = self.upstream {
             match upstream.parse() {
                 Ok(upstream) => config.upstream = Some(upstream),

@@ -35,6 +35,9 @@ pub(super) struct Verdict {
     /// The header that names what was asked for.
     asked: Option<(HeaderName, HeaderValue)>,
     pub(super) token: Option<(TokenId, UnixSeconds)>,
+    /// The header of a rule file in which the upstream learns the uuid of the
+    /// token, for the proxy to copy.
+    uuid: Option<(HeaderName, HeaderValue)>,
 }
 
 #[derive(Serialize)]
@@ -57,6 +60,7 @@ impl Verdict {
             message: String::new(),
             asked: None,
             token: None,
+            uuid: None,
         }
     }
 
@@ -67,6 +71,7 @@ impl Verdict {
             message,
             asked: None,
             token: None,
+            uuid: None,
         }
     }
 
@@ -89,6 +94,17 @@ impl Verdict {
 
     pub(super) fn of(mut self, token: Option<&VerifiedToken<'_>>) -> Self {
         self.token = token.map(|token| (token.id(), token.expires_at()));
+        self
+    }
+
+    /// With the uuid of the token, when the rules pass it on in `header`. It is
+    /// sent in UTF-8 as it is.
+    pub(super) fn passing(mut self, header: Option<&str>, uuid: Option<&str>) -> Self {
+        let header = header.and_then(|name| name.parse().ok());
+        let uuid = uuid.and_then(|uuid| HeaderValue::from_bytes(uuid.as_bytes()).ok());
+        self.uuid = header
+            .zip(uuid)
+            .filter(|_| self.decision == Decision::Allow);
         self
     }
 
@@ -116,6 +132,9 @@ impl Verdict {
         headers.insert(REASON, HeaderValue::from_static(self.code));
         if let Some((header, name)) = &self.asked {
             headers.insert(header, name.clone());
+        }
+        if let Some((header, uuid)) = &self.uuid {
+            headers.insert(header, uuid.clone());
         }
         if let Some((id, expires_at)) = self.token {
             headers.insert(EXPIRES_AT, expires_at.0.into());

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{Method, Response, StatusCode, Version, header};
 use token_codec::VerifiedToken;
-use token_policy::{Asked, Classified, ClassifyError, Family, Operation, Reason, classify};
+use token_policy::{Asked, Classified, ClassifyError, Family, Operation, Reason};
 
 use super::cors;
 use super::refused::Refused;
@@ -55,12 +55,15 @@ pub(super) async fn admit(
     let stop = |family: Family| {
         move |refused: Refused| Stop::Answer(refused.response(family, service.now()))
     };
-    check_form(head).map_err(stop(family_of(target)))?;
-    let (classified, body) = match classify(head.method.as_str(), target, None) {
+    check_form(head).map_err(stop(family_of(service, target)))?;
+    let method = head.method.as_str();
+    let rules = service.rules();
+    let classify = |body| rules.classify(method, target, &head.headers, body);
+    let (classified, body) = match classify(None) {
         Err(ClassifyError::BodyRequired) => {
-            check_encoding(head).map_err(stop(family_of(target)))?;
+            check_encoding(head).map_err(stop(family_of(service, target)))?;
             let read = body.read(DECISION_BODY_BYTES_MAX).await?;
-            let classified = classify(head.method.as_str(), target, Some(&read));
+            let classified = classify(Some(&read));
             (classified, RequestBody::from(read))
         }
         classified => (classified, body),
@@ -68,7 +71,7 @@ pub(super) async fn admit(
     let classified = classified.map_err(|error| unclassified(service, target, &error))?;
     let family = classified.family;
     let mut body = body;
-    if [Method::GET, Method::DELETE].contains(&head.method) {
+    if family != Family::Http && [Method::GET, Method::DELETE].contains(&head.method) {
         // No such operation has a body, and none is passed on.
         body.discard(0).await?;
         body = RequestBody::from(Bytes::new());
@@ -149,23 +152,29 @@ fn unclassified(service: &Service, target: &str, error: &ClassifyError) -> Stop 
         let methods: Vec<&str> = cors::operations(target).map(Method::as_str).collect();
         if !methods.is_empty() {
             let refused = Refused::new(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed");
-            let mut response = refused.response(family_of(target), service.now());
+            let mut response = refused.response(family_of(service, target), service.now());
             cors::allowed(&mut response, methods.into_iter());
             return Stop::Answer(response);
         }
     }
-    Stop::Answer(refused.response(family_of(target), service.now()))
+    Stop::Answer(refused.response(family_of(service, target), service.now()))
 }
 
 /// The family of a target that no row is for.
-fn family_of(target: &str) -> Family {
+fn family_of(service: &Service, target: &str) -> Family {
     let rows = [
         ("/v1/datasync/", Family::DataSync),
         ("/v2/objects/", Family::Objects),
         ("/v1/message-actions/", Family::Actions),
     ];
     let row = rows.iter().find(|(start, _)| target.starts_with(start));
-    row.map_or(Family::AccessManager, |(_, family)| *family)
+    let is_ours = !service.rules().are_there() || cors::operations(target).next().is_some();
+    let otherwise = if is_ours {
+        Family::AccessManager
+    } else {
+        Family::Http
+    };
+    row.map_or(otherwise, |(_, family)| *family)
 }
 
 fn with_token(

@@ -8,8 +8,7 @@ use serde::Serialize;
 use token_core::limits::CHECKS_PER_BATCH_MAX;
 use token_core::{ResourceKind, VerifiedClaims as _};
 use token_policy::{
-    Asked, Decision, Match, Missing, NearMiss, Operation, Reason, Remedy, Target, Targets,
-    classify, explain,
+    Asked, Decision, Match, Missing, NearMiss, Operation, Reason, Remedy, Target, Targets, explain,
 };
 
 use crate::error::{ApiError, ErrorCode, json_text, text};
@@ -186,7 +185,10 @@ fn by_line(
     path: &str,
     body: Option<&str>,
 ) -> String {
-    let classified = match classify(method, path, body.map(str::as_bytes)) {
+    // A check has no headers: the token stands beside the line.
+    let headers = http::HeaderMap::new();
+    let rules = service.rules();
+    let classified = match rules.classify(method, path, &headers, body.map(str::as_bytes)) {
         Ok(classified) => classified,
         Err(error) => return denied(error.reason(), Some(error.to_string())),
     };

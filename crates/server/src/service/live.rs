@@ -6,6 +6,7 @@ use super::access::Access;
 use crate::config::Config;
 use crate::conn::Terms;
 use crate::gateway::Gateway;
+use crate::rules::Rules;
 use crate::server::StartError;
 
 /// Everything that the configuration decides and that may change while the
@@ -15,6 +16,7 @@ use crate::server::StartError;
 pub(crate) struct Live {
     pub(crate) access: Access,
     pub(crate) gateway: Arc<Gateway>,
+    pub(crate) rules: Arc<Rules>,
     /// For new connections of the public listener.
     pub(crate) public: Terms,
     /// For new connections of the internal listener.
@@ -24,6 +26,7 @@ pub(crate) struct Live {
 impl Live {
     /// What `config` says. Reads the files that it names.
     pub(crate) fn new(config: &Config) -> Result<Self, StartError> {
+        let rules = Rules::load(&config.rules).map_err(|cause| StartError::Rules { cause })?;
         let terms = Terms {
             limits: config.limits,
         };
@@ -31,6 +34,7 @@ impl Live {
             access: Access::new(config.trusted_peers.clone(), config.internal_hosts.clone())
                 .caching(config.cache_seconds),
             gateway: Arc::new(Gateway::new(config.upstream.as_ref())),
+            rules: Arc::new(rules),
             public: terms.clone(),
             internal: terms,
         })

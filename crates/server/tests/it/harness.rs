@@ -101,7 +101,7 @@ impl Harness {
     }
 
     /// As [`Harness::empty`], on a directory of its own.
-    fn configured(mut config: Config) -> Self {
+    pub(crate) fn configured(mut config: Config) -> Self {
         let dir = tempfile::tempdir().unwrap();
         config.data_dir = dir.path().to_owned();
         let clock = TestClock::at(NOW - 100);

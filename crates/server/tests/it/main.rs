@@ -21,6 +21,8 @@ mod overload;
 mod proxies;
 mod regressions;
 mod reload;
+mod remedy;
+mod rules;
 mod secrets;
 mod signatures;
 mod sockets;
