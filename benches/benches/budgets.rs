@@ -9,7 +9,8 @@ use std::time::Instant;
 
 use ring::hmac;
 use token_codec::{TokenBuffer, verify};
-use token_policy::{NoRevocations, authorize, classify};
+use token_core::ResourceKind;
+use token_policy::{NoRevocations, Target, authorize, classify};
 use usher_benches::{DenyList, Issued, Jwt, NOW, keys, subscribe};
 
 /// Alternations of a ratio, runs of a time.
@@ -20,6 +21,7 @@ const CALLS: u32 = 400;
 fn main() {
     let tokens = [Issued::small(), Issued::large()];
     tokens.iter().for_each(unseen);
+    patterns();
     classification();
     // Last, because a store leaves a heap behind on which everything that
     // allocates, as the peers do, takes several times as long.
@@ -57,6 +59,44 @@ fn unseen(token: &Issued) {
         under_jwt,
         5.0,
         "x",
+    );
+}
+
+/// A name that the last of five patterns grants, and a token that grants it as
+/// it is; neither token was seen before.
+fn patterns() {
+    let texts = [
+        r"^team-1\.room-[0-9]+$",
+        r"^team-2\..*$",
+        r"^user-[a-z0-9_-]+\.3$",
+        r"^(?:news|alerts)-4$",
+        r"^room-[0-9]+(?:-pnpres)?$",
+    ];
+    let keys = keys();
+    let targets = [Target::new(ResourceKind::Channel, "room-42")];
+    let exact = [Target::new(ResourceKind::Channel, "room-4")];
+    let decide = |token: &Issued, targets: &[Target<'_>], buffer: &mut TokenBuffer| {
+        let token = verify(black_box(&token.text), &keys, buffer).unwrap();
+        authorize(&token, &subscribe(black_box(targets)), NOW, &NoRevocations).is_allowed()
+    };
+    let with = Issued::with_patterns(&texts.map(str::to_owned));
+    let without = Issued::with_patterns(&[]);
+    let (mut one, mut other) = (TokenBuffer::new(), TokenBuffer::new());
+    assert!(decide(&with, &targets, &mut one) && decide(&without, &exact, &mut other));
+    let more = median(
+        (0..ROUNDS)
+            .map(|_| {
+                let with = time(&mut || decide(&with, &targets, &mut one));
+                let without = time(&mut || decide(&without, &exact, &mut other));
+                (with - without) / f64::from(CALLS)
+            })
+            .collect(),
+    );
+    at_most(
+        "unseen, 5 simple patterns, over exact names",
+        more,
+        1_000.0,
+        "ns",
     );
 }
 
