@@ -5,6 +5,7 @@ mod read;
 mod upstream;
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use core::time::Duration;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -42,6 +43,15 @@ pub struct Config {
     pub rules: Vec<PathBuf>,
     /// Where authorised operations go. Default: nowhere, they are answered 501.
     pub upstream: Option<Upstream>,
+    /// The certificates (PEM) that an `https` upstream is trusted by. Default:
+    /// those that Mozilla publishes.
+    pub upstream_ca_file: Option<PathBuf>,
+    /// How long the upstream may take to the first byte of an answer. Default
+    /// 60 s.
+    pub upstream_timeout: Duration,
+    /// The same for a subscribe. Default 330 s: clients wait 310 s at most,
+    /// and the real service answers within 280 s.
+    pub upstream_hold: Duration,
     /// The limits of both listeners.
     pub limits: ConnectionLimits,
     /// Keysets that must exist.
@@ -110,6 +120,9 @@ impl Default for Config {
             cache_seconds: 0,
             rules: Vec::new(),
             upstream: None,
+            upstream_ca_file: None,
+            upstream_timeout: Duration::from_secs(60),
+            upstream_hold: Duration::from_secs(330),
             limits: ConnectionLimits::default(),
             keysets: Vec::new(),
         }

@@ -7,6 +7,7 @@
 mod admit;
 mod cors;
 mod hold;
+mod proxy;
 mod refused;
 mod root;
 mod sandbox;
@@ -15,10 +16,12 @@ use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use token_policy::Family;
 
-use crate::config::Upstream;
+use crate::config::{Config, Upstream};
 use crate::conn::{Refusal, RequestBody, ResponseBody};
+use crate::server::StartError;
 use crate::service::Service;
 use admit::{Stop, admit};
+use proxy::Proxy;
 use refused::Refused;
 
 /// Largest body that is passed on, in bytes: the largest message of the real
@@ -42,15 +45,26 @@ enum Behind {
     #[default]
     Nothing,
     Sandbox,
+    Proxy(Box<Proxy>),
 }
 
 impl Gateway {
-    pub(crate) const fn new(upstream: Option<&Upstream>) -> Self {
-        let behind = match upstream {
+    /// The gateway of a configuration.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError::Upstream`] when its upstream cannot be used.
+    pub(crate) fn new(config: &Config) -> Result<Self, StartError> {
+        let behind = match &config.upstream {
+            None => Behind::Nothing,
             Some(Upstream::Sandbox) => Behind::Sandbox,
-            Some(Upstream::Url(_)) | None => Behind::Nothing,
+            Some(Upstream::Url(url)) => {
+                let certificates = config.upstream_ca_file.as_deref();
+                let (patience, hold) = (config.upstream_timeout, config.upstream_hold);
+                Behind::Proxy(Box::new(Proxy::new(url, certificates, patience, hold)?))
+            }
         };
-        Self { behind }
+        Ok(Self { behind })
     }
 }
 
@@ -95,6 +109,7 @@ async fn answer(
             ))
         }
         Behind::Sandbox => sandbox::answer(service, &head, admitted).await,
+        Behind::Proxy(proxy) => proxy::answer(service, proxy, head, admitted).await,
     }
 }
 

@@ -83,6 +83,12 @@ pub enum StartError {
         /// Everything that is wrong, a line for each.
         cause: String,
     },
+    /// The upstream cannot be used.
+    #[error("the upstream cannot be used: {cause}")]
+    Upstream {
+        /// Why.
+        cause: String,
+    },
     /// The system gives no random bytes.
     #[error("the system gives no random bytes")]
     NoRandomness,

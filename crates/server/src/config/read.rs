@@ -80,6 +80,9 @@ struct File {
     cache_seconds: Option<u64>,
     rules: Option<Vec<PathBuf>>,
     upstream: Option<String>,
+    upstream_ca_file: Option<PathBuf>,
+    upstream_timeout_seconds: Option<NonZeroU64>,
+    upstream_hold_seconds: Option<NonZeroU64>,
     #[serde(default)]
     limits: FileLimits,
     #[serde(default)]
@@ -273,6 +276,12 @@ impl File {
             self.rules = Some(list(&text).into_iter().map(PathBuf::from).collect());
         }
         from.set("USHER_UPSTREAM", upstream::EXPECTED, &mut self.upstream);
+        let certificates = &mut self.upstream_ca_file;
+        from.set("USHER_UPSTREAM_CA_FILE", "a path", certificates);
+        let patience = &mut self.upstream_timeout_seconds;
+        from.set("USHER_UPSTREAM_TIMEOUT_SECONDS", COUNT, patience);
+        let hold = &mut self.upstream_hold_seconds;
+        from.set("USHER_UPSTREAM_HOLD_SECONDS", COUNT, hold);
         self.limits.overlay(from);
     }
 
@@ -303,6 +312,13 @@ impl File {
                 Ok(upstream) => config.upstream = Some(upstream),
                 Err(_) => from.wrong("upstream", upstream::EXPECTED),
             }
+        }
+        config.upstream_ca_file = self.upstream_ca_file;
+        if let Some(seconds) = self.upstream_timeout_seconds {
+            config.upstream_timeout = Duration::from_secs(seconds.get());
+        }
+        if let Some(seconds) = self.upstream_hold_seconds {
+            config.upstream_hold = Duration::from_secs(seconds.get());
         }
         for keyset in self.keyset {
             match keyset.declare(from.environment) {

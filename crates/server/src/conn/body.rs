@@ -98,6 +98,11 @@ impl RequestBody {
         Ok(())
     }
 
+    /// Takes the body and leaves an empty one.
+    pub(crate) fn take(&mut self) -> Self {
+        core::mem::replace(self, Self::from(Bytes::new()))
+    }
+
     fn poll_source(
         &mut self,
         context: &mut Context<'_>,

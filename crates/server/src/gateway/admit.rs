@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{Method, Response, StatusCode, Version, header};
+use http::{HeaderName, Method, Response, StatusCode, Version, header};
 use token_codec::VerifiedToken;
 use token_policy::{Asked, Classified, ClassifyError, Family, Operation, Reason};
 
@@ -38,6 +38,8 @@ pub(super) struct Admitted {
     /// What it was authorised with; `None` for the secret key and for what
     /// needs nothing.
     pub(super) token: Option<Arc<VerifiedToken<'static>>>,
+    /// The header in which the upstream learns the uuid of the token.
+    pub(super) uuid_header: Option<HeaderName>,
     /// The very bytes that were received, read or not.
     pub(super) body: RequestBody,
 }
@@ -89,6 +91,7 @@ pub(super) async fn admit(
         operation: operation(&classified),
         family,
         token,
+        uuid_header: classified.uuid_header.and_then(|name| name.parse().ok()),
         body,
     })
 }

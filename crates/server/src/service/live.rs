@@ -33,7 +33,7 @@ impl Live {
         Ok(Self {
             access: Access::new(config.trusted_peers.clone(), config.internal_hosts.clone())
                 .caching(config.cache_seconds),
-            gateway: Arc::new(Gateway::new(config.upstream.as_ref())),
+            gateway: Arc::new(Gateway::new(config)?),
             rules: Arc::new(rules),
             public: terms.clone(),
             internal: terms,
