@@ -7,7 +7,8 @@
 //! disagree on where a request ends. So every byte is looked at before hyper
 //! sees it. At the first one that strict framing does not allow, a line feed
 //! is replaced by NUL, which hyper answers with 400 and the end of the
-//! connection.
+//! connection; what follows is replaced by line feeds, because hyper parses a
+//! head only once it looks complete.
 
 /// The strict reader of a connection.
 #[derive(Debug, Default)]
@@ -59,6 +60,11 @@ const LINE_BYTES_MAX: usize = 64 * 1024;
 const HTTP2: &[u8] = b"PRI * HTTP/2.0";
 
 impl Framing {
+    /// Whether the connection is beyond repair: nothing more is read of it.
+    pub(super) const fn is_broken(&self) -> bool {
+        matches!(self.state, State::Broken)
+    }
+
     /// Looks at what was read, and spoils it where the framing is not strict.
     pub(super) fn check(&mut self, bytes: &mut [u8]) {
         let mut rest = bytes;
@@ -66,15 +72,16 @@ impl Framing {
             match self.state {
                 State::Http2 => return,
                 State::Broken => {
-                    rest.fill(0);
+                    rest.fill(b'\n');
                     return;
                 }
                 State::Body(left) => {
                     let (taken, after) = skip(rest, left);
-                    self.state = match left.saturating_sub(taken) {
-                        0 => State::Start,
-                        left => State::Body(left),
-                    };
+                    self.state = State::Body(left.saturating_sub(taken));
+                    if self.state == State::Body(0) {
+                        self.state = State::Start;
+                        self.head = Head::default();
+                    }
                     rest = after;
                 }
                 State::Chunk(left) => {
@@ -99,7 +106,7 @@ impl Framing {
         let Some(end) = bytes.iter().position(|byte| *byte == b'\n') else {
             self.line.extend_from_slice(bytes);
             if self.line.len() > LINE_BYTES_MAX {
-                bytes.fill(0);
+                bytes.fill(b'\n');
                 self.state = State::Broken;
             }
             return &mut [];

@@ -15,6 +15,8 @@ use super::framing::Framing;
 pub(super) struct Guarded<S> {
     stream: S,
     framing: Framing,
+    /// Whether the end of what is broken was given.
+    ended: bool,
     writing: Stall,
     flushing: Stall,
 }
@@ -30,6 +32,7 @@ impl<S> Guarded<S> {
         Self {
             stream,
             framing: Framing::default(),
+            ended: false,
             writing: Stall::new(patience),
             flushing: Stall::new(patience),
         }
@@ -66,6 +69,13 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<Result<()>> {
+        if self.framing.is_broken() {
+            // The end of the head that hyper waits for, and then the end.
+            if !core::mem::replace(&mut self.ended, true) && buffer.remaining() >= 2 {
+                buffer.put_slice(b"\n\n");
+            }
+            return Poll::Ready(Ok(()));
+        }
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
         if let Some(new) = buffer.filled_mut().get_mut(before..) {

@@ -80,5 +80,5 @@ pub(super) fn allowed<'m>(response: &mut Response<Bytes>, methods: impl Iterator
 
 fn is_operation(method: &Method, target: &str) -> bool {
     let classified = classify(method.as_str(), target, None);
-    !matches!(classified, Err(ClassifyError::UnknownOperation))
+    matches!(classified, Ok(_) | Err(ClassifyError::BodyRequired))
 }

@@ -184,6 +184,10 @@ impl Harness {
         self.service.public(request).await.into()
     }
 
+    pub(crate) fn clock_now(&self) -> u64 {
+        self.clock.now().0
+    }
+
     /// A grant signed at `timestamp`.
     pub(crate) async fn grant_at(&self, timestamp: u64, body: &Value) -> Reply {
         let body = body.to_string();
