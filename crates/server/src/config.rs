@@ -107,6 +107,18 @@ impl fmt::Debug for DeclaredKeyset {
     }
 }
 
+impl Config {
+    /// Whether both have the same upstream, with nothing read from a file that
+    /// may have changed meanwhile.
+    pub(crate) fn gateway_is_that_of(&self, other: &Self) -> bool {
+        let keys = |config: &Self| (config.upstream_timeout, config.upstream_hold);
+        self.upstream == other.upstream
+            && keys(self) == keys(other)
+            && self.upstream_ca_file.is_none()
+            && other.upstream_ca_file.is_none()
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         let loopback = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);

@@ -43,7 +43,7 @@ impl Reloader {
         let mut running = self.running.lock().await;
         let needs_restart = keep_fixed(&mut config, &running);
         let (mut live, config) = live(config).await?;
-        if config.upstream == running.upstream {
+        if config.gateway_is_that_of(&running) {
             // Its open connections are worth keeping.
             live.gateway = self.service.gateway();
         }

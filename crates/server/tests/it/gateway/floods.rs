@@ -36,7 +36,7 @@ async fn is_ended(world: &World, start: Vec<u8>, flood: impl Fn(u32) -> Vec<u8>)
                 return;
             }
         }
-        core::future::pending().await
+        core::future::pending::<()>().await;
     };
     let reading = async {
         use tokio::io::AsyncReadExt as _;
