@@ -18,9 +18,10 @@ mod scanner;
 use token_core::ResourceKind;
 use token_core::limits::PATTERN_BYTES_MAX;
 
+use self::class::is_plain;
 pub(crate) use self::counted::looks;
 use self::places::{NARROW_MAX, Places as _, WIDE_MAX, Wide};
-use self::scanner::Scanner;
+use self::scanner::{Scanner, is_repeat};
 
 /// Whether `pattern` matches `name` for names of `kind`: what compiling it
 /// would answer, including that a refused pattern matches nothing. `None` when
@@ -47,7 +48,9 @@ pub(crate) fn is_simple(kind: ResourceKind, pattern: &str) -> bool {
 }
 
 fn scan(pattern: &str, name: &[u8]) -> Option<bool> {
-    if pattern.len() > PATTERN_BYTES_MAX {
+    if begins_otherwise(pattern.as_bytes(), name) {
+        Some(false)
+    } else if pattern.len() > PATTERN_BYTES_MAX {
         None
     } else if name.len() <= NARROW_MAX {
         let start = u128::borders(name);
@@ -58,6 +61,28 @@ fn scan(pattern: &str, name: &[u8]) -> Option<bool> {
     } else {
         None
     }
+}
+
+/// Whether the pattern asks for a beginning that is not the name's: most
+/// patterns of a token are about other names, and need no more than this.
+///
+/// What follows need not be looked at, unless it begins another branch: were it
+/// no pattern, there would be no match either.
+fn begins_otherwise(pattern: &[u8], name: &[u8]) -> bool {
+    let Some(mut rest) = pattern.strip_prefix(b"^") else {
+        return false;
+    };
+    let mut name = name.iter();
+    while let [byte, behind @ ..] = rest {
+        if !is_plain(*byte) || is_repeat(behind) {
+            return false;
+        }
+        if name.next() != Some(byte) {
+            return !behind.contains(&b'|');
+        }
+        rest = behind;
+    }
+    false
 }
 
 /// The answer for `:name`.

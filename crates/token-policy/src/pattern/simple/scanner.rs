@@ -331,7 +331,8 @@ fn plain(rest: &[u8]) -> Option<(u8, &[u8])> {
     }
 }
 
-fn is_repeat(rest: &[u8]) -> bool {
+/// Whether a repetition stands next.
+pub(super) fn is_repeat(rest: &[u8]) -> bool {
     matches!(rest.first(), Some(b'*' | b'+' | b'?' | b'{'))
 }
 
