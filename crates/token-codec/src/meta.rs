@@ -8,11 +8,8 @@ use crate::layout::key_order;
 use crate::reader::{Major, Reader};
 
 /// Walks `meta`, of which nothing is kept.
+#[inline(never)]
 pub(crate) fn skip(reader: &mut Reader<'_>) -> Result<(), Malformed> {
-    // Nearly every token has an empty one.
-    if reader.literal(b"\xA0") {
-        return Ok(());
-    }
     let start = reader.position();
     let entries = reader.map()?;
     skip_map(reader, entries, META_NESTING_MAX)?;

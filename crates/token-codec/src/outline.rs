@@ -27,6 +27,7 @@ pub(crate) struct Outline {
     pub(crate) patterns: [Span; 8],
     pub(crate) meta: Span,
     pub(crate) categories: [bool; 2],
+    /// Without its head.
     pub(crate) uuid: Option<Span>,
     /// Items of 17 bytes: a head and an id.
     pub(crate) ancestors: Span,
@@ -38,19 +39,28 @@ pub(crate) struct Outline {
 
 impl Outline {
     /// Walks the bytes of a whole token. Nothing of an earlier walk stays.
+    ///
+    /// What nearly every token has is read by one function, this one with all
+    /// that is inlined into it, so that the cursor stays in registers. The rest
+    /// is read [apart](Reader::apart).
+    #[inline(never)]
     pub(crate) fn walk(&mut self, bytes: &[u8]) -> Result<(), Malformed> {
         *self = Self::default();
-        let mut reader = Reader::new(bytes);
-        let reader = &mut reader;
+        let reader = &mut Reader::new(bytes);
         let entries = reader.map()?;
         self.read_head(reader)?;
         reader.key(RES, "res")?;
         read_sections(reader, &NAMES, &mut self.names)?;
         reader.key(PAT, "pat")?;
-        read_sections(reader, &PATTERNS, &mut self.patterns)?;
+        if !reader.literal(EMPTY_SECTIONS) {
+            reader.apart(|reader| read_patterns(reader, &mut self.patterns))?;
+        }
         reader.key(META, "meta")?;
         let start = reader.position();
-        meta::skip(reader)?;
+        // Nearly every token has an empty one.
+        if !reader.literal(b"\xA0") {
+            reader.apart(meta::skip)?;
+        }
         self.meta = reader.span_from(start);
         let optional = self.read_optional(reader)?;
         if entries != optional.saturating_add(7) {
@@ -71,6 +81,7 @@ impl Outline {
     }
 
     /// `v`, `t` and `ttl`.
+    #[inline(always)]
     fn read_head(&mut self, reader: &mut Reader<'_>) -> Result<(), Malformed> {
         reader.key(V, "v")?;
         let start = reader.position();
@@ -92,11 +103,12 @@ impl Outline {
     }
 
     /// `cat`, `uuid`, `par` and `kid`, and how many of them there are.
+    #[inline(always)]
     fn read_optional(&mut self, reader: &mut Reader<'_>) -> Result<u64, Malformed> {
         let mut present = 0_u64;
         if reader.literal(CAT) {
             present = present.saturating_add(1);
-            self.categories = read_categories(reader)?;
+            self.categories = reader.apart(read_categories)?;
         }
         let mut sections = self.names.iter().chain(&self.patterns);
         if self.categories == [false; 2] && sections.all(|section| section.is_empty()) {
@@ -108,11 +120,11 @@ impl Outline {
         }
         if reader.literal(PAR) {
             present = present.saturating_add(1);
-            self.ancestors = read_ancestors(reader)?;
+            self.ancestors = reader.apart(read_ancestors)?;
         }
         if reader.literal(KID) {
             present = present.saturating_add(1);
-            self.key_id = Some(read_key_id(reader)?);
+            self.key_id = Some(reader.apart(read_key_id)?);
         }
         Ok(present)
     }
@@ -123,6 +135,7 @@ impl Outline {
     }
 
     /// The value of `sig`; its first 16 bytes are the id.
+    #[inline(always)]
     fn read_signature(&mut self, reader: &mut Reader<'_>) -> Result<(), Malformed> {
         let start = reader.position();
         let (signature, span) = reader.bytes_span()?;
@@ -172,13 +185,27 @@ const fn check_pattern(pattern: &str) -> Option<Defect> {
 
 /// Whether `text` is short and all printable ASCII, as nearly every name and
 /// pattern is: then it is UTF-8 and within every bound, whatever it names.
-#[inline]
+///
+/// Chunks of a fixed size become vectors; those at the end may overlap.
+#[inline(always)]
 fn is_plain(text: &[u8]) -> bool {
-    let printable = |byte: &u8| matches!(byte, 0x20..=0x7E);
-    (1..=PLAIN_BYTES_MAX).contains(&text.len())
-        && text
-            .iter()
-            .fold(true, |plain, byte| plain & printable(byte))
+    if let Some(last) = text.last_chunk::<16>() {
+        let (chunks, _) = text.as_chunks::<16>();
+        return text.len() <= PLAIN_BYTES_MAX
+            && is_printable(last)
+            && chunks.iter().all(is_printable);
+    }
+    match (text.first_chunk::<8>(), text.last_chunk::<8>()) {
+        (Some(first), Some(last)) => is_printable(first) && is_printable(last),
+        _ => !text.is_empty() && text.iter().all(|byte| is_printable(&[*byte])),
+    }
+}
+
+#[inline]
+fn is_printable<const N: usize>(bytes: &[u8; N]) -> bool {
+    bytes
+        .iter()
+        .fold(true, |all, byte| all & matches!(byte, 0x20..=0x7E))
 }
 
 /// At most [`NAME_BYTES_MAX`](token_core::limits::NAME_BYTES_MAX) and
@@ -202,41 +229,54 @@ fn check_text(
     check(text).map_or(Ok(()), |defect| Err(Malformed::new(start, defect)))
 }
 
+#[inline(never)]
+fn read_patterns(reader: &mut Reader<'_>, found: &mut [Span; 8]) -> Result<(), Malformed> {
+    read_sections(reader, &PATTERNS, found)
+}
+
 /// `res` or `pat`: five sections that are always there, three that are there
 /// when they hold something.
+#[inline(always)]
 fn read_sections(
     reader: &mut Reader<'_>,
     allowed: &Entries,
     found: &mut [Span; 8],
 ) -> Result<(), Malformed> {
-    if reader.literal(EMPTY_SECTIONS) {
-        return Ok(());
-    }
     let start = reader.position();
     let sections = reader.map()?;
-    let [chan, grp, spc, usr, uuid, rare @ ..] = found;
+    let [chan, others @ ..] = found;
     let mut left = allowed.most;
     reader.key(CHAN, "chan")?;
     *chan = read_section(reader, allowed, &mut left)?;
-    if !reader.literal(EMPTY_AFTER_CHAN) {
-        reader.key(GRP, "grp")?;
-        *grp = read_section(reader, allowed, &mut left)?;
-        reader.key(SPC, "spc")?;
-        *spc = read_section(reader, allowed, &mut left)?;
-        reader.key(USR, "usr")?;
-        *usr = read_section(reader, allowed, &mut left)?;
-        reader.key(UUID, "uuid")?;
-        *uuid = read_section(reader, allowed, &mut left)?;
+    if sections == 5 && reader.literal(EMPTY_AFTER_CHAN) {
+        return Ok(());
     }
-    let rare = if sections == 5 {
-        0
-    } else {
-        read_rare(reader, allowed, &mut left, rare)?
-    };
-    if sections != rare.saturating_add(5) {
+    let present = reader.apart(|reader| read_after_chan(reader, allowed, left, others))?;
+    if sections != present.saturating_add(1) {
         return Err(Malformed::new(start, Defect::EntryCount));
     }
     Ok(())
+}
+
+/// The sections after the channels, and how many there are.
+#[inline(never)]
+fn read_after_chan(
+    reader: &mut Reader<'_>,
+    allowed: &Entries,
+    mut left: usize,
+    found: &mut [Span; 7],
+) -> Result<u64, Malformed> {
+    let [grp, spc, usr, uuid, rare @ ..] = found;
+    let left = &mut left;
+    reader.key(GRP, "grp")?;
+    *grp = read_other_section(reader, allowed, left)?;
+    reader.key(SPC, "spc")?;
+    *spc = read_other_section(reader, allowed, left)?;
+    reader.key(USR, "usr")?;
+    *usr = read_other_section(reader, allowed, left)?;
+    reader.key(UUID, "uuid")?;
+    *uuid = read_other_section(reader, allowed, left)?;
+    Ok(read_rare(reader, allowed, left, rare)?.saturating_add(4))
 }
 
 /// The sections that are left out when they are empty, and how many there are.
@@ -251,7 +291,7 @@ fn read_rare(
     let mut read = |reader: &mut Reader<'_>| {
         present = present.saturating_add(1);
         let start = reader.position();
-        let section = read_section(reader, allowed, left)?;
+        let section = read_other_section(reader, allowed, left)?;
         if section.is_empty() {
             return Err(Malformed::new(start, Defect::EmptySection));
         }
@@ -269,6 +309,17 @@ fn read_rare(
     Ok(present)
 }
 
+/// A section that most tokens have no entries in.
+#[inline(never)]
+fn read_other_section(
+    reader: &mut Reader<'_>,
+    allowed: &Entries,
+    left: &mut usize,
+) -> Result<Span, Malformed> {
+    reader.apart(|reader| read_section(reader, allowed, left))
+}
+
+#[inline(always)]
 fn read_section(
     reader: &mut Reader<'_>,
     allowed: &Entries,
@@ -277,9 +328,10 @@ fn read_section(
     if reader.literal(b"\xA0") {
         return Ok(Span::default());
     }
-    read_entries(reader, allowed, left)
+    reader.apart(|reader| read_entries(reader, allowed, left))
 }
 
+#[inline(never)]
 fn read_entries(
     reader: &mut Reader<'_>,
     allowed: &Entries,
@@ -293,24 +345,38 @@ fn read_entries(
         .ok_or_else(|| Malformed::new(start, allowed.too_many.clone()))?;
     let first = reader.position();
     let mut previous: Option<&[u8]> = None;
-    for _ in 0..entries {
-        let start = reader.position();
-        let text = reader.text_bytes()?;
-        if !is_plain(text) {
-            check_text(reader.position(), text, start, allowed.check)?;
+    reader.apart(|reader| {
+        for _ in 0..entries {
+            previous = Some(read_entry(reader, allowed, previous)?);
         }
-        if previous.is_some_and(|previous| key_order(previous, text).is_ge()) {
-            return Err(Malformed::new(start, Defect::KeyOrder));
-        }
-        previous = Some(text);
-        let start = reader.position();
-        if !matches!(reader.unsigned()?, 1..=255) {
-            return Err(Malformed::new(start, Defect::Permissions));
-        }
-    }
+        Ok(())
+    })?;
     Ok(reader.span_from(first))
 }
 
+/// One entry, and its name or pattern. It comes after that of the entry before.
+#[inline(always)]
+fn read_entry<'b>(
+    reader: &mut Reader<'b>,
+    allowed: &Entries,
+    previous: Option<&[u8]>,
+) -> Result<&'b [u8], Malformed> {
+    let start = reader.position();
+    let text = reader.text_bytes()?;
+    if !is_plain(text) {
+        check_text(reader.position(), text, start, allowed.check)?;
+    }
+    if previous.is_some_and(|previous| key_order(previous, text).is_ge()) {
+        return Err(Malformed::new(start, Defect::KeyOrder));
+    }
+    let start = reader.position();
+    if !matches!(reader.unsigned()?, 1..=255) {
+        return Err(Malformed::new(start, Defect::Permissions));
+    }
+    Ok(text)
+}
+
+#[inline(never)]
 fn read_categories(reader: &mut Reader<'_>) -> Result<[bool; 2], Malformed> {
     let start = reader.position();
     let entries = reader.map()?;
@@ -338,15 +404,17 @@ fn read_category(reader: &mut Reader<'_>) -> Result<(), Malformed> {
     Err(Malformed::new(start, Defect::Category))
 }
 
+#[inline(always)]
 fn read_uuid(reader: &mut Reader<'_>) -> Result<Span, Malformed> {
     let start = reader.position();
     let uuid = reader.text_bytes()?;
     if !is_plain(uuid) {
         check_text(reader.position(), uuid, start, check_name)?;
     }
-    Ok(reader.span_from(start))
+    Ok(reader.span_of_last(uuid))
 }
 
+#[inline(never)]
 fn read_ancestors(reader: &mut Reader<'_>) -> Result<Span, Malformed> {
     let start = reader.position();
     let ancestors = reader.array_head()?;
@@ -363,6 +431,7 @@ fn read_ancestors(reader: &mut Reader<'_>) -> Result<Span, Malformed> {
     Ok(reader.span_from(first))
 }
 
+#[inline(never)]
 fn read_key_id(reader: &mut Reader<'_>) -> Result<Span, Malformed> {
     let start = reader.position();
     let key_id = reader.text()?;

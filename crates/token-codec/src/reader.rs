@@ -84,13 +84,32 @@ impl<'a> Reader<'a> {
         }
     }
 
-    #[cold]
+    /// The place of `bytes`, which were read last.
+    #[inline]
+    pub(crate) fn span_of_last(&self, bytes: &[u8]) -> Span {
+        self.span_from(self.position().saturating_sub(bytes.len()))
+    }
+
+    #[inline]
     pub(crate) const fn defect(&self, defect: Defect) -> Malformed {
         Malformed::new(self.position(), defect)
     }
 
+    /// Reads on with a copy of this cursor, so that the address of this one is
+    /// not known to `read`, which is not inlined.
+    #[inline(always)]
+    pub(crate) fn apart<T>(
+        &mut self,
+        read: impl FnOnce(&mut Self) -> Result<T, Malformed>,
+    ) -> Result<T, Malformed> {
+        let mut copy = self.clone();
+        let value = read(&mut copy)?;
+        *self = copy;
+        Ok(value)
+    }
+
     /// Reads `bytes` if they are next.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn literal<const N: usize>(&mut self, bytes: &[u8; N]) -> bool {
         match self.rest.split_first_chunk::<N>() {
             Some((head, rest)) if head == bytes => {
@@ -102,7 +121,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads the bytes of `key`, which must be next.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn key<const N: usize>(
         &mut self,
         key: &[u8; N],
@@ -159,7 +178,7 @@ impl<'a> Reader<'a> {
         Ok((major, number))
     }
 
-    #[inline]
+    #[inline(always)]
     fn number_of(&mut self, wanted: Major, name: &'static str) -> Result<u64, Malformed> {
         // Nearly every head is one byte or two.
         match *self.rest {
@@ -173,10 +192,11 @@ impl<'a> Reader<'a> {
                 self.rest = rest;
                 Ok(u64::from(second))
             }
-            _ => self.number_of_any(wanted, name),
+            _ => self.apart(|reader| reader.number_of_any(wanted, name)),
         }
     }
 
+    #[inline(never)]
     fn number_of_any(&mut self, wanted: Major, name: &'static str) -> Result<u64, Malformed> {
         let start = self.position();
         let (major, number) = self.head()?;
@@ -187,13 +207,13 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads a whole number of 0 or more.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn unsigned(&mut self) -> Result<u64, Malformed> {
         self.number_of(Major::Unsigned, "a whole number of 0 or more")
     }
 
     /// Reads the head of a map: how many entries follow.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn map(&mut self) -> Result<u64, Malformed> {
         self.number_of(Major::Map, "a map")
     }
@@ -205,18 +225,17 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads a byte string.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn bytes(&mut self) -> Result<&'a [u8], Malformed> {
         let length = self.number_of(Major::Bytes, "a byte string")?;
         self.take(length)
     }
 
     /// Reads a byte string and says where its content is.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn bytes_span(&mut self) -> Result<(&'a [u8], Span), Malformed> {
         let bytes = self.bytes()?;
-        let start = self.position().saturating_sub(bytes.len());
-        Ok((bytes, self.span_from(start)))
+        Ok((bytes, self.span_of_last(bytes)))
     }
 
     /// Reads a text string.
@@ -228,13 +247,13 @@ impl<'a> Reader<'a> {
 
     /// Reads the bytes of a text string, which are UTF-8 only if somebody
     /// checked that.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn text_bytes(&mut self) -> Result<&'a [u8], Malformed> {
         let length = self.text_length()?;
         self.take(length)
     }
 
-    #[inline]
+    #[inline(always)]
     fn text_length(&mut self) -> Result<u64, Malformed> {
         self.number_of(Major::Text, "text")
     }
@@ -251,7 +270,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads `length` bytes.
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, length: u64) -> Result<&'a [u8], Malformed> {
         let (head, rest) = usize::try_from(length)
             .ok()

@@ -194,7 +194,7 @@ impl VerifiedClaims for VerifiedToken<'_> {
     }
 
     fn uuid(&self) -> Option<&str> {
-        Reader::new(self.part(self.outline().uuid?)).text().ok()
+        core::str::from_utf8(self.part(self.outline().uuid?)).ok()
     }
 
     fn named(&self, kind: ResourceKind, name: &str) -> Permissions {
