@@ -79,14 +79,15 @@ fn check_token<T: VerifiedClaims>(
     if now >= token.expires_at() {
         return Err(Reason::Expired { seconds_ago });
     }
-    match standing(token, revocations)? {
+    let uuid = token.uuid();
+    match standing(token, uuid, revocations)? {
         Standing::Good => {}
         Standing::Revoked { by, at } => return Err(Reason::Revoked { by, at }),
         Standing::Expired => return Err(Reason::Expired { seconds_ago }),
         Standing::Stale => return Err(Reason::StaleDenyList),
         Standing::Behind => return Err(Reason::Behind),
     }
-    match token.uuid() {
+    match uuid {
         None if request.caller_is_token && !is_public(request) => Err(Reason::UuidRequired),
         Some(bound) if !request.caller_is_token && request.uuid != Some(bound) => {
             Err(Reason::UuidMismatch)
@@ -101,6 +102,7 @@ const fn is_public(request: &Request<'_>) -> bool {
 
 fn standing<T: VerifiedClaims>(
     token: &T,
+    uuid: Option<&str>,
     revocations: &impl Revocations,
 ) -> Result<Standing, Reason> {
     let mut ancestors = [TokenId([0; 16]); ANCESTORS_MAX];
@@ -114,7 +116,7 @@ fn standing<T: VerifiedClaims>(
         scope: token.scope(),
         id: token.id(),
         ancestors: ancestors.get(..known).unwrap_or(&ancestors),
-        uuid: token.uuid(),
+        uuid,
         issued_at: token.issued_at(),
         expires_at: token.expires_at(),
     }))
