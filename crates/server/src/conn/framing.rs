@@ -124,9 +124,6 @@ impl Framing {
         }
         self.state = next.unwrap_or(State::Broken);
         self.line.clear();
-        if self.state == State::Start {
-            self.head = Head::default();
-        }
         rest
     }
 }
@@ -146,7 +143,11 @@ impl Head {
             State::Start if text.is_empty() => Some(State::Start),
             State::Start if text == HTTP2 => Some(State::Http2),
             State::Start => {
-                self.old = text.ends_with(b"HTTP/1.0");
+                // Nothing of the message before is said of this one.
+                *self = Self {
+                    old: text.ends_with(b"HTTP/1.0"),
+                    ..Self::default()
+                };
                 Some(State::Header)
             }
             State::Header if text.is_empty() => self.body(),

@@ -397,3 +397,25 @@ mod http2 {
         panic!("the connection was never told to go away");
     }
 }
+
+#[tokio::test]
+async fn a_connection_serves_on_after_every_kind_of_body() {
+    let requests: [&[u8]; 4] = [
+        b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\n{}",
+        b"POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+        b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 0\r\n\r\n",
+        b"GET / HTTP/1.1\r\nhost: a\r\n\r\n",
+    ];
+    let (listener, _) = start(patient()).await;
+    for first in requests {
+        for second in requests {
+            let mut stream = connect(&listener).await;
+            stream.write_all(first).await.unwrap();
+            assert_eq!(status(&mut stream).await, "200");
+            stream.write_all(second).await.unwrap();
+            let text = String::from_utf8_lossy(first);
+            assert_eq!(status(&mut stream).await, "200", "after {text}");
+        }
+    }
+    listener.shutdown().await;
+}
