@@ -30,17 +30,17 @@ const SUBSCRIBE_HOLD: Duration = Duration::from_secs(280);
 const STORAGE: &str = "/usher-sandbox/file";
 
 /// Answers for the file storage: whatever is uploaded is dropped, and every
-/// download is empty.
+/// download is the same few bytes (the JavaScript SDK makes no file of none).
 pub(super) fn storage(head: &Parts) -> Option<Response<Bytes>> {
     if head.uri.path() != STORAGE {
         return None;
     }
-    let status = match head.method {
-        Method::POST => StatusCode::NO_CONTENT,
-        Method::GET => StatusCode::OK,
-        _ => StatusCode::METHOD_NOT_ALLOWED,
+    let (status, body) = match head.method {
+        Method::POST => (StatusCode::NO_CONTENT, ""),
+        Method::GET => (StatusCode::OK, "sandbox"),
+        _ => (StatusCode::METHOD_NOT_ALLOWED, ""),
     };
-    Some(respond(status, "storage", String::new()))
+    Some(respond(status, "storage", body.to_owned()))
 }
 
 /// The answer to an operation that was admitted.
