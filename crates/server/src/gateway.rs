@@ -14,7 +14,9 @@ mod sandbox;
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
+use hyper::body::Body as _;
 use token_policy::Family;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::config::{Config, Upstream};
 use crate::conn::{Refusal, RequestBody, ResponseBody};
@@ -33,16 +35,20 @@ pub(crate) const FORWARD_BODY_BYTES_MAX: usize = 2 * 1024 * 1024;
 pub(crate) const DECISION_BODY_BYTES_MAX: usize = 256 * 1024;
 
 /// What the gateway needs beside the service.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Gateway {
     behind: Behind,
+    /// One for each large body that is in memory until its signature is known.
+    large_bodies: Semaphore,
 }
 
+/// Most large bodies in memory at one time: 64 MiB of them.
+const LARGE_BODIES_MAX: usize = 32;
+
 /// What stands behind the gateway.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 enum Behind {
     /// Nothing: what is authorised is 501.
-    #[default]
     Nothing,
     Sandbox,
     Proxy(Box<Proxy>),
@@ -64,7 +70,23 @@ impl Gateway {
                 Behind::Proxy(Box::new(Proxy::new(url, certificates, patience, hold)?))
             }
         };
-        Ok(Self { behind })
+        Ok(Self {
+            behind,
+            large_bodies: Semaphore::new(LARGE_BODIES_MAX),
+        })
+    }
+
+    /// Room to read a body of a signed request, before it is known whether the
+    /// signature is good. Small bodies need none.
+    fn room_for(&self, body: &RequestBody) -> Result<Option<SemaphorePermit<'_>>, Refused> {
+        let small = u64::try_from(DECISION_BODY_BYTES_MAX).unwrap_or(u64::MAX);
+        if body.size_hint().upper().is_some_and(|most| most <= small) {
+            return Ok(None);
+        }
+        self.large_bodies.try_acquire().map(Some).map_err(|_| {
+            let message = "Too many large signed requests at one time; try again";
+            Refused::new(StatusCode::SERVICE_UNAVAILABLE, message)
+        })
     }
 }
 

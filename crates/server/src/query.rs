@@ -64,6 +64,15 @@ impl<'a> Query<'a> {
     /// parameters, or a name occurs twice: which of two values counts must
     /// never be a guess.
     pub fn parse(raw: &'a str) -> Result<Self, QueryError> {
+        Self::parse_repeating(raw, None)
+    }
+
+    /// [`Query::parse`], but the parameter `repeatable` may be there more than
+    /// once. No decision may depend on it.
+    pub(crate) fn parse_repeating(
+        raw: &'a str,
+        repeatable: Option<&str>,
+    ) -> Result<Self, QueryError> {
         let mut parameters: Vec<Parameter<'a>> = Vec::new();
         for piece in raw.split('&').filter(|piece| !piece.is_empty()) {
             if parameters.len() == PARAMETERS_MAX {
@@ -72,7 +81,8 @@ impl<'a> Query<'a> {
             let (raw_name, raw_value) = piece.split_once('=').unwrap_or((piece, ""));
             let name = percent_decode(raw_name).ok_or(QueryError::Percent)?;
             let value = percent_decode(raw_value).ok_or(QueryError::Percent)?;
-            if parameters.iter().any(|known| known.name == name) {
+            let once = repeatable.is_none_or(|repeatable| *name != *repeatable.as_bytes());
+            if once && parameters.iter().any(|known| known.name == name) {
                 let name = String::from_utf8_lossy(&name).into_owned();
                 return Err(QueryError::Duplicate { name });
             }

@@ -120,7 +120,8 @@ impl SignedRequest<'_> {
     fn query_texts(&self) -> Vec<String> {
         let mut parameters = self.query.signed();
         let mut texts = Vec::with_capacity(3);
-        parameters.sort_by(|a, b| a.name.cmp(&b.name));
+        // A name that is there twice is signed in the order of its values.
+        parameters.sort_by(|a, b| (&a.name, &a.value).cmp(&(&b.name, &b.value)));
         texts.push(join(&parameters, |parameter, text| {
             encode_strict(&parameter.name, text);
             text.push('=');

@@ -80,7 +80,10 @@ pub(super) async fn admit(
     }
     let token = if is_signed(&classified) {
         check_one_credential(&classified).map_err(stop(family))?;
+        let gateway = service.gateway();
+        let room = gateway.room_for(&body).map_err(stop(family))?;
         let signed = body.read(super::FORWARD_BODY_BYTES_MAX).await?;
+        drop(room);
         root::check(service, head, &classified, &signed).map_err(stop(family))?;
         body = RequestBody::from(signed);
         None

@@ -16,7 +16,7 @@ use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{
     HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri, Version, header,
 };
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -102,6 +102,11 @@ impl Proxy {
         strip(&mut head.headers);
         join_cookies(&mut head.headers);
         head.headers.remove(header::HOST);
+        if admitted.body.size_hint().exact().is_none() {
+            // The client would leave out the body of a GET without it.
+            let chunked = HeaderValue::from_static("chunked");
+            head.headers.insert(header::TRANSFER_ENCODING, chunked);
+        }
         if let Some(name) = admitted.uuid_header.take() {
             head.headers.remove(&name);
             let token = admitted.token.as_deref();

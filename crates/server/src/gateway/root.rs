@@ -22,7 +22,8 @@ pub(super) fn check(
     body: &[u8],
 ) -> Result<(), Refused> {
     let bad = |message: &'static str| Refused::new(StatusCode::BAD_REQUEST, message);
-    let query = Query::parse(head.uri.query().unwrap_or(""))
+    // One SDK sends `sort` once for each field of a listing (contract 1.3).
+    let query = Query::parse_repeating(head.uri.query().unwrap_or(""), Some("sort"))
         .map_err(|error| Refused::new(StatusCode::BAD_REQUEST, error.to_string()))?;
     let timestamp = query
         .get("timestamp")

@@ -6,5 +6,6 @@ mod nginx;
 mod operations;
 mod public;
 mod root;
+mod transports;
 mod upstream;
 mod world;
