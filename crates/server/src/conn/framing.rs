@@ -77,11 +77,10 @@ impl Framing {
                 }
                 State::Body(left) => {
                     let (taken, after) = skip(rest, left);
-                    self.state = State::Body(left.saturating_sub(taken));
-                    if self.state == State::Body(0) {
-                        self.state = State::Start;
-                        self.head = Head::default();
-                    }
+                    self.state = match left.saturating_sub(taken) {
+                        0 => State::Start,
+                        left => State::Body(left),
+                    };
                     rest = after;
                 }
                 State::Chunk(left) => {
