@@ -173,7 +173,7 @@ async fn every_route_gives_every_request_its_answer() {
     let (harness, _server) = trusting().await;
     let words = words(&harness).await;
     let file = include_str!("../../../../testdata/forward-auth/originals.toml");
-    let cases: Vec<Original> = cases(file, 62);
+    let cases: Vec<Original> = cases(file, 63);
     let mut wrong = Vec::new();
     for case in &cases {
         let target = words.of(&case.target);
