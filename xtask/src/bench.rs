@@ -1,5 +1,7 @@
 //! `cargo xtask bench`: measures, with the peers in the same run.
 
+mod http;
+
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
@@ -9,6 +11,9 @@ use crate::repository::Repository;
 use crate::steps::Tally;
 
 pub(crate) fn run(repository: &Repository, names: &[&str]) -> Result<ExitCode> {
+    if names == ["http"] {
+        return http::run(repository);
+    }
     let sh = &repository.shell;
     let manifest = "benches/Cargo.toml";
     if !repository.root.join(manifest).is_file() {
