@@ -37,8 +37,10 @@ pub(crate) fn respond(
     let verdict = decide(service, flavour, request);
     let live = service.live();
     let access = &live.access;
-    let client = peer.map(|peer| client_address(peer, request.headers(), |a| access.trusts(a)));
-    log(&verdict, client);
+    let trusts = |hop| access.trusts(hop);
+    log(&verdict, || {
+        peer.map(|peer| client_address(peer, request.headers(), trusts))
+    });
     let cache_seconds = verdict.cache_seconds(access.cache_seconds(), service.now());
     verdict.response(flavour, cache_seconds)
 }
@@ -63,20 +65,19 @@ fn decide(service: &Service, flavour: Flavour, request: &Request<Bytes>) -> Verd
         Ok(classified) => classified,
         Err(error) => return Verdict::deny(error.reason().code(), error.to_string()),
     };
-    let asked = classified.asked();
     if classified.signature.is_some() {
         let reason = Reason::SecretKeyRequired;
-        return Verdict::deny(reason.code(), reason.to_string()).on(asked);
+        return Verdict::deny(reason.code(), reason.to_string()).on(&classified);
     }
     let judged = match judge(
         service,
         Asking::of(&classified),
-        asked,
+        classified.asked(),
         classified.targets(),
     ) {
         Ok(judged) => judged,
         Err(undecided) => {
-            return Verdict::deny(undecided.code(), undecided.message()).on(asked);
+            return Verdict::deny(undecided.code(), undecided.message()).on(&classified);
         }
     };
     let Response {
@@ -89,19 +90,21 @@ fn decide(service: &Service, flavour: Flavour, request: &Request<Bytes>) -> Verd
     let token = judged.token.as_deref();
     let uuid = token.and_then(|token| token.uuid());
     verdict
-        .on(asked)
+        .on(&classified)
         .of(token)
         .passing(classified.uuid_header, uuid)
 }
 
 /// One record per denial; allows are for whoever looks closer.
-fn log(verdict: &Verdict, client: Option<IpAddr>) {
-    let client = client.map(display);
+fn log(verdict: &Verdict, client: impl Fn() -> Option<IpAddr>) {
+    let client = || client().map(display);
     let asked = verdict.asked_name();
     let token_id = verdict.token.map(|(id, _)| display(id));
     let reason = verdict.code;
     match verdict.decision {
-        Decision::Allow => tracing::debug!(client, asked, token_id, "request allowed"),
-        Decision::Deny => tracing::info!(client, reason, asked, token_id, "request denied"),
+        Decision::Allow => tracing::debug!(client = client(), asked, token_id, "request allowed"),
+        Decision::Deny => {
+            tracing::info!(client = client(), reason, asked, token_id, "request denied");
+        }
     }
 }

@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
 use token_codec::VerifiedToken;
 use token_core::{TokenId, UnixSeconds, VerifiedClaims as _};
-use token_policy::{Asked, Decision, Reason};
+use token_policy::{Asked, Classified, Decision, Family, Reason};
 
 use super::Flavour;
 use crate::error::{ApiError, json, json_text};
@@ -25,6 +25,15 @@ const EXPIRES_AT: HeaderName = HeaderName::from_static("x-usher-expires-at");
 /// The body of an allow, which proxies drop.
 const ALLOWED: &str = r#"{"decision":"allow"}"#;
 
+/// What another token would mend.
+const UNAUTHENTICATED: [&str; 5] = [
+    "expired",
+    "invalid_token",
+    "not_yet_valid",
+    "revoked",
+    "token_required",
+];
+
 /// A decision, as far as a proxy is told.
 #[derive(Debug)]
 pub(super) struct Verdict {
@@ -32,6 +41,7 @@ pub(super) struct Verdict {
     pub(super) code: &'static str,
     /// Of a denial, for people.
     message: String,
+    family: Option<Family>,
     /// The header that names what was asked for.
     asked: Option<(HeaderName, HeaderValue)>,
     pub(super) token: Option<(TokenId, UnixSeconds)>,
@@ -58,6 +68,7 @@ impl Verdict {
             decision: Decision::Allow,
             code: Reason::Allowed.code(),
             message: String::new(),
+            family: None,
             asked: None,
             token: None,
             uuid: None,
@@ -69,14 +80,16 @@ impl Verdict {
             decision: Decision::Deny,
             code,
             message,
+            family: None,
             asked: None,
             token: None,
             uuid: None,
         }
     }
 
-    pub(super) fn on(mut self, asked: Asked<'_>) -> Self {
-        self.asked = match asked {
+    pub(super) fn on(mut self, classified: &Classified<'_>) -> Self {
+        self.family = Some(classified.family);
+        self.asked = match classified.asked() {
             Asked::Operation(operation) => {
                 Some((OPERATION, HeaderValue::from_static(operation.name())))
             }
@@ -108,24 +121,21 @@ impl Verdict {
         self
     }
 
-    /// How long an allow may be kept: never beyond its token.
+    /// How long an allow may be kept: never beyond its token. One of a rule is
+    /// not kept at all, because its token may be in any header.
     pub(super) fn cache_seconds(&self, configured: u64, now: UnixSeconds) -> u64 {
-        match (self.decision, self.token) {
-            (Decision::Deny, _) => 0,
-            (Decision::Allow, None) => configured,
-            (Decision::Allow, Some((_, expires_at))) => {
-                configured.min(expires_at.0.saturating_sub(now.0))
-            }
+        if self.decision == Decision::Deny || self.family == Some(Family::Http) {
+            return 0;
         }
+        let left = |(_, expires_at): (TokenId, UnixSeconds)| expires_at.0.saturating_sub(now.0);
+        configured.min(self.token.map_or(configured, left))
     }
 
-    /// 200 or 403, the codes in headers.
-    ///
-    /// A missing or expired token is 403 too: that is what the API behind the
-    /// proxy answers (contract section 6), and what its SDKs understand.
+    /// 200, 401 or 403, the codes in headers.
     pub(super) fn response(&self, flavour: Flavour, cache_seconds: u64) -> Response<Bytes> {
         let mut response = match self.decision {
             Decision::Allow => json_text(StatusCode::OK, ALLOWED.to_owned()),
+            Decision::Deny if self.is_unauthenticated() => unauthorized(self.code, &self.message),
             Decision::Deny => denial(StatusCode::FORBIDDEN, self.code, &self.message),
         };
         let headers = response.headers_mut();
@@ -138,7 +148,7 @@ impl Verdict {
         }
         if let Some((id, expires_at)) = self.token {
             headers.insert(EXPIRES_AT, expires_at.0.into());
-            if let Ok(id) = HeaderValue::from_maybe_shared(Bytes::from(id.to_string())) {
+            if let Ok(id) = HeaderValue::from_maybe_shared(hexadecimal(id)) {
                 headers.insert(TOKEN_ID, id);
             }
         }
@@ -147,6 +157,38 @@ impl Verdict {
         }
         response
     }
+
+    /// Whether another token is what is missing, in an API that says so with
+    /// 401: one of rules (RFC 9110 section 15.5.2), and DataSync (contract
+    /// 10.4). The others answer 403 to whatever is wrong with a token (contract
+    /// 6), and their SDKs understand nothing else.
+    fn is_unauthenticated(&self) -> bool {
+        match self.family {
+            Some(Family::Http) => UNAUTHENTICATED.contains(&self.code),
+            Some(Family::DataSync) => self.code == Reason::TokenRequired.code(),
+            Some(
+                Family::AccessManager
+                | Family::Actions
+                | Family::History
+                | Family::ChannelRegistry
+                | Family::Objects
+                | Family::Push,
+            )
+            | None => false,
+        }
+    }
+}
+
+/// The 32 digits of an id, without a formatter: this is on the way of every
+/// request.
+fn hexadecimal(id: TokenId) -> Bytes {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let nibbles =
+        id.0.iter()
+            .flat_map(|byte| [byte.wrapping_shr(4), byte & 15]);
+    nibbles
+        .filter_map(|nibble| DIGITS.get(usize::from(nibble)).copied())
+        .collect()
 }
 
 /// Every auth request of a flavour may have one and the same target, so an
@@ -162,11 +204,15 @@ fn allow_caching(headers: &mut HeaderMap, flavour: Flavour, seconds: u64) {
 
 /// 401 where the proxy must show a key, otherwise 403.
 pub(super) fn refused(error: &ApiError) -> Response<Bytes> {
-    let (status, code) = error.code.row();
-    if status != StatusCode::UNAUTHORIZED {
-        return denial(StatusCode::FORBIDDEN, code, &error.message);
+    match error.code.row() {
+        (StatusCode::UNAUTHORIZED, code) => unauthorized(code, &error.message),
+        (_, code) => denial(StatusCode::FORBIDDEN, code, &error.message),
     }
-    let mut response = denial(status, code, &error.message);
+}
+
+/// 401 with the challenge that belongs to it.
+fn unauthorized(code: &'static str, message: &str) -> Response<Bytes> {
+    let mut response = denial(StatusCode::UNAUTHORIZED, code, message);
     let challenge = HeaderValue::from_static("Bearer");
     response
         .headers_mut()

@@ -75,6 +75,18 @@ pub(crate) async fn words(harness: &Harness) -> Words {
     ])
 }
 
+/// An API of one's own, beside the operations.
+const RULES: &str = r#"
+keyset = "sub-c-demo"
+[token]
+bearer = true
+[[rule]]
+name = "read-messages"
+methods = ["GET"]
+path = '^/rooms/(?<room>[a-z]+)/messages$'
+needs = [{ channel = "{room}", permissions = ["read"] }]
+"#;
+
 /// A service that trusts this machine. It goes with its server.
 pub(crate) async fn trusting() -> (Harness, Server) {
     caching(0).await
@@ -88,6 +100,9 @@ async fn caching(seconds: u64) -> (Harness, Server) {
     config.listen = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
     config.internal_listen = config.listen;
     config.cache_seconds = seconds;
+    let rules = dir.path().join("rules.toml");
+    std::fs::write(&rules, RULES).unwrap();
+    config.rules = vec![rules];
     let server = Server::start_at(config, clock.clone()).await.unwrap();
     clock.advance(100);
     let service = server.service().clone();
@@ -287,4 +302,53 @@ async fn an_allow_tells_the_token_and_its_end() {
     let reply = ask_about(&harness, "nginx", "GET", "/time/0").await;
     assert_eq!(header(&reply, "x-usher-operation"), "time");
     assert!(!reply.headers.contains_key("x-usher-token-id"));
+}
+
+/// RFC 9110 section 15.5.2, and contract 10.4. Everywhere else 403 is what SDKs
+/// understand.
+#[tokio::test]
+async fn a_missing_token_is_401_where_the_api_says_so() {
+    let (harness, _server) = caching(10).await;
+    let words = words(&harness).await;
+    let rows = [
+        ("/rooms/room/messages", "", 401, "token_required"),
+        (
+            "/rooms/room/messages",
+            "Bearer {ROOM}x",
+            401,
+            "invalid_token",
+        ),
+        ("/rooms/room/messages", "Bearer {EXPIRED}", 401, "expired"),
+        ("/rooms/room/messages", "Bearer {REVOKED}", 401, "revoked"),
+        (
+            "/rooms/other/messages",
+            "Bearer {BARE}",
+            403,
+            "permission_missing",
+        ),
+        ("/rooms/room/messages", "Bearer {BARE}", 200, "allowed"),
+        (
+            "/v1/datasync/subkeys/{SUB}/entities/x",
+            "",
+            401,
+            "token_required",
+        ),
+        ("/v2/objects/{SUB}/uuids/alice", "", 403, "token_required"),
+    ];
+    for (target, authorization, status, reason) in rows {
+        let mut headers = vec![
+            ("X-Original-Method", "GET".to_owned()),
+            ("X-Original-URI", words.of(target)),
+        ];
+        if !authorization.is_empty() {
+            headers.push(("Authorization", words.of(authorization)));
+        }
+        let reply = ask(&harness, TRUSTED, "GET", "/v1/auth/nginx", &headers).await;
+        let told = (reply.status, header(&reply, "x-usher-reason"));
+        assert_eq!(told, (status, reason), "{target}: {}", reply.body);
+        let challenge = header(&reply, "www-authenticate");
+        assert_eq!(challenge == "Bearer", status == 401, "{target}");
+        // The token was in a header, so no cache may tell answers apart.
+        assert_eq!(header(&reply, "cache-control"), "no-store", "{target}");
+    }
 }

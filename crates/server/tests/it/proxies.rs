@@ -166,7 +166,7 @@ async fn every_case(proxy: Proxy) {
         return;
     };
     let file = include_str!("../../../../testdata/forward-auth/proxied.toml");
-    let cases: Vec<Case> = cases(file, 69);
+    let cases: Vec<Case> = cases(file, 70);
     let mut wrong = Vec::new();
     for case in &cases {
         let request = scene.request(case);
