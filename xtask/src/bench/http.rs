@@ -23,7 +23,7 @@ use crate::steps::Tally;
 
 const ROUNDS: u32 = 5;
 /// More than one run can send: a token is seen once.
-const TOKENS: u32 = 250_000;
+const TOKENS: u32 = 200_000;
 
 /// What is sent, to which listener, and the least share of the plain accept
 /// loop that it must reach, in percent.
@@ -80,18 +80,19 @@ pub(super) fn run(repository: &Repository) -> Result<ExitCode> {
     let mut rates = Rates::default();
     for round in 0..ROUNDS {
         for (load, listener, _) in LOADS {
-            let unseen = dir.join(format!("{load}-{round}"));
-            let file = if unseen.is_file() {
-                unseen
-            } else {
-                dir.join(load)
-            };
+            let of_round = dir.join(format!("{load}-{round}"));
+            let unseen = of_round.is_file();
+            let file = if unseen { of_round } else { dir.join(load) };
             for server in [listener, "plain"] {
-                let rate = send(dir, servers.address(server)?, &file)?;
+                let (sent, rate) = send(dir, servers.address(server)?, &file)?;
+                ensure!(
+                    server == "plain" || !unseen || sent < f64::from(TOKENS),
+                    "{sent} requests were sent, and there are {TOKENS} unseen tokens"
+                );
                 rates.add(load, server, rate);
             }
         }
-        let rate = send(dir, servers.address("nginx")?, &dir.join("gateway-hot"))?;
+        let (_, rate) = send(dir, servers.address("nginx")?, &dir.join("gateway-hot"))?;
         rates.add("204", "nginx", rate);
     }
     Ok(rates.report())
@@ -169,8 +170,8 @@ impl Servers {
     }
 }
 
-/// Answers per second.
-fn send(dir: &Path, address: &str, requests: &Path) -> Result<f64> {
+/// How many requests were sent, and how many were answered per second.
+fn send(dir: &Path, address: &str, requests: &Path) -> Result<(f64, f64)> {
     let output = Command::new("taskset")
         .args(["-c", "1", "wrk", "-t1", "-c32", "-d2s", "-s"])
         .arg(dir.join("send.lua"))
@@ -197,12 +198,7 @@ fn send(dir: &Path, address: &str, requests: &Path) -> Result<f64> {
         .context(text.clone())?
         .0
         .parse()?;
-    let tokens = f64::from(TOKENS);
-    ensure!(
-        sent < tokens,
-        "{sent} requests were sent, and there are {TOKENS} unseen tokens"
-    );
-    Ok(rate)
+    Ok((sent, rate))
 }
 
 /// Answers per second of each run, by load and server.
