@@ -18,6 +18,7 @@ mod jws;
 mod keys;
 mod limits;
 mod memory;
+mod normalization;
 mod raw;
 mod recipes;
 mod regressions;
