@@ -68,9 +68,7 @@ impl Api {
     pub(crate) fn connect(connection: &Connection) -> Result<Self, Failure> {
         match (&connection.data_dir, &connection.server) {
             (Some(dir), _) => Local::open(dir).map(Self::Local),
-            (None, Some(server)) => {
-                Remote::new(server, connection.admin_key.as_deref()).map(Self::Remote)
-            }
+            (None, Some(server)) => Remote::new(server, connection).map(Self::Remote),
             (None, None) => Local::open(DATA_DIR_DEFAULT.as_ref()).map(Self::Local),
         }
     }

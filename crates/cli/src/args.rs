@@ -45,11 +45,25 @@ pub(crate) enum Verb {
                             usher check TOKEN GET /v2/subscribe/SUB/room-1/0"
     )]
     Check(Box<Check>),
+    /// Check a configuration file, or print one with every key.
+    #[command(subcommand)]
+    Config(ConfigVerb),
     /// Print a completion script.
     Completions {
         /// The shell.
         shell: clap_complete::Shell,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigVerb {
+    /// Say everything that is wrong or risky in a file and in USHER_ variables.
+    Check {
+        /// The file [default: usher.toml, if there is one].
+        file: Option<PathBuf>,
+    },
+    /// Print a commented usher.toml with every key and its default.
+    Default,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -85,6 +99,9 @@ pub(crate) struct Connection {
     /// Internal address of a running server.
     #[arg(long, value_name = "URL", env = "USHER_SERVER")]
     pub(crate) server: Option<String>,
+    /// Certificate authority of an https server, PEM [default: the system's].
+    #[arg(long, value_name = "FILE", env = "USHER_CA")]
+    pub(crate) ca: Option<PathBuf>,
     /// Admin key of the running server; `-` or `@FILE` reads it.
     #[arg(
         long,

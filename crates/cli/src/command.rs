@@ -3,6 +3,7 @@
 mod admin_key;
 mod check;
 mod completions;
+mod config;
 mod grant;
 mod inspect;
 mod keyset;
@@ -58,6 +59,7 @@ fn dispatch(verb: Verb, output: &Output) -> Result<Exit, Failure> {
         Verb::Inspect(arguments) => inspect::run(&arguments, output),
         Verb::Verify(arguments) => verify::run(&arguments, output),
         Verb::Check(arguments) => check::run(&arguments, output),
+        Verb::Config(verb) => config::run(&verb, output),
         Verb::Completions { shell } => completions::run(shell, output),
     }
 }

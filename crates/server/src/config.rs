@@ -2,6 +2,8 @@
 
 mod document;
 mod read;
+mod risks;
+mod tls;
 mod upstream;
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -14,6 +16,7 @@ use serde_json::Value;
 use token_store::{NewKeyset, Secret};
 
 use crate::conn::ConnectionLimits;
+use crate::tls::TlsFiles;
 
 pub use read::ConfigError;
 pub use upstream::{InvalidUpstream, Upstream};
@@ -52,6 +55,10 @@ pub struct Config {
     /// The same for a subscribe. Default 330 s: clients wait 310 s at most,
     /// and the real service answers within 280 s.
     pub upstream_hold: Duration,
+    /// What the public listener proves itself with. Default: no TLS.
+    pub tls: Option<TlsFiles>,
+    /// What the internal listener proves itself with. Default: no TLS.
+    pub internal_tls: Option<TlsFiles>,
     /// The limits of both listeners.
     pub limits: ConnectionLimits,
     /// Keysets that must exist.
@@ -108,6 +115,9 @@ impl fmt::Debug for DeclaredKeyset {
 }
 
 impl Config {
+    /// A commented `usher.toml` with every key and its default.
+    pub const DEFAULT_FILE: &str = include_str!("config/default.toml");
+
     /// Whether both have the same upstream, with nothing read from a file that
     /// may have changed meanwhile.
     pub(crate) fn gateway_is_that_of(&self, other: &Self) -> bool {
@@ -135,6 +145,8 @@ impl Default for Config {
             upstream_ca_file: None,
             upstream_timeout: Duration::from_secs(60),
             upstream_hold: Duration::from_secs(330),
+            tls: None,
+            internal_tls: None,
             limits: ConnectionLimits::default(),
             keysets: Vec::new(),
         }

@@ -19,6 +19,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{sleep, timeout};
+use tokio_rustls::rustls::ServerConfig;
 
 pub use body::{RequestBody, ResponseBody};
 
@@ -72,6 +73,8 @@ pub struct ConnectionLimits {
     pub connections: usize,
     /// How long a connection may stay silent at its start.
     pub first_byte: Duration,
+    /// How long a TLS handshake may take.
+    pub handshake: Duration,
     /// How long the head of a request may take, and how long a connection may
     /// be idle between two requests (HTTP/1.1).
     pub head: Duration,
@@ -95,6 +98,7 @@ impl Default for ConnectionLimits {
         Self {
             connections: 10_000,
             first_byte: Duration::from_secs(10),
+            handshake: Duration::from_secs(10),
             head: Duration::from_secs(30),
             body: Duration::from_secs(30),
             write: Duration::from_secs(30),
@@ -110,6 +114,14 @@ impl Default for ConnectionLimits {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Terms {
     pub(crate) limits: ConnectionLimits,
+    /// What handshakes are made with; none, and bytes travel as they are.
+    pub(crate) tls: Option<Arc<ServerConfig>>,
+}
+
+impl Terms {
+    pub(crate) const fn is_encrypted(&self) -> bool {
+        self.tls.is_some()
+    }
 }
 
 /// A socket that is being served.
@@ -131,7 +143,7 @@ impl Listener {
         handler: Arc<H>,
         limits: ConnectionLimits,
     ) -> io::Result<Self> {
-        Self::on_terms(socket, handler, move || Terms { limits })
+        Self::on_terms(socket, handler, move || Terms { limits, tls: None })
     }
 
     /// [`Listener::start`] under terms that may change: each connection is
@@ -192,7 +204,7 @@ async fn accept<H: Handler>(
             Ok((stream, peer)) => {
                 let handler = Arc::clone(&handler);
                 let stop = stop.clone();
-                connections.spawn(serve::connection(stream, peer, handler, terms.limits, stop));
+                connections.spawn(serve::connection(stream, peer, handler, terms, stop));
             }
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");

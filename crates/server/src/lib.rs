@@ -22,6 +22,7 @@ mod rules;
 mod server;
 mod service;
 mod signature;
+mod tls;
 
 pub use bytes::Bytes;
 pub use clock::SystemClock;
@@ -34,3 +35,4 @@ pub use query::{Query, QueryError};
 pub use server::{FirstKeyset, FirstStart, Reloaded, Server, StartError};
 pub use service::Service;
 pub use signature::{Accept, SignatureMismatch, SignedRequest, SigningKeys};
+pub use tls::{ClientCertificates, TlsError, TlsFiles};

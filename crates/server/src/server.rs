@@ -21,6 +21,7 @@ use crate::conn::{Handler, Listener, Refusal, RequestBody, ResponseBody};
 use crate::error::ApiError;
 use crate::internal::{self, Caller};
 use crate::service::Service;
+use crate::tls::TlsError;
 
 mod declared;
 mod first;
@@ -28,7 +29,8 @@ mod reload;
 mod signals;
 
 pub use reload::Reloaded;
-use reload::Reloader;
+pub(crate) use reload::check_reachable;
+use reload::{Reloader, watch_certificates};
 
 /// Why a server does not start.
 #[derive(Debug, thiserror::Error)]
@@ -67,10 +69,14 @@ pub enum StartError {
         /// Why.
         cause: io::Error,
     },
+    /// A listener cannot prove itself.
+    #[error("TLS: {0}")]
+    Tls(#[from] TlsError),
     /// The internal API would be open to other machines without encryption.
     #[error(
         "the internal address {address} can be reached from other machines, and its keys and \
          tokens would travel unencrypted; use a loopback address, or set \
+         `internal_tls_certificate` and `internal_tls_key`, or set \
          `internal_allow_remote = true` behind something that encrypts"
     )]
     InternalReachable {
@@ -126,7 +132,8 @@ pub struct FirstKeyset {
 #[derive(Debug)]
 pub struct Server {
     service: Service,
-    reloader: Reloader,
+    reloader: Arc<Reloader>,
+    watching: JoinHandle<()>,
     public: Listener,
     internal: Listener,
     first_start: Option<FirstStart>,
@@ -168,10 +175,12 @@ impl Server {
         let internal = Listener::on_terms(internal_socket, internal, terms)
             .map_err(listen(config.internal_listen))?;
         let pruning = tokio::spawn(prune(service.clone()));
-        let reloader = Reloader::new(service.clone(), config);
+        let reloader = Arc::new(Reloader::new(service.clone(), config));
+        let watching = tokio::spawn(watch_certificates(Arc::clone(&reloader)));
         Ok(Self {
             service,
             reloader,
+            watching,
             public,
             internal,
             first_start,
@@ -189,6 +198,24 @@ impl Server {
     #[must_use]
     pub const fn internal_address(&self) -> SocketAddr {
         self.internal.address()
+    }
+
+    /// Where the dialects are served, as a URL.
+    #[must_use]
+    pub fn public_url(&self) -> String {
+        url(
+            self.service.live().public.is_encrypted(),
+            self.public_address(),
+        )
+    }
+
+    /// Where checks and administration are served, as a URL.
+    #[must_use]
+    pub fn internal_url(&self) -> String {
+        url(
+            self.service.live().internal.is_encrypted(),
+            self.internal_address(),
+        )
     }
 
     /// The keys that were made at this start, if any were.
@@ -247,8 +274,8 @@ impl Server {
         Ok(())
     }
 
-    /// Puts another configuration in force: trusted peers, host names, limits
-    /// of new connections, declared keysets. Keysets that are no longer
+    /// Puts another configuration in force: trusted peers, host names, upstream,
+    /// limits and certificates of new connections, declared keysets. Keysets that are no longer
     /// declared stay. Requests see the old configuration or the new one, never
     /// a mixture.
     ///
@@ -264,6 +291,7 @@ impl Server {
     /// the deadline.
     pub async fn shutdown(self) {
         self.pruning.abort();
+        self.watching.abort();
         tokio::join!(self.public.shutdown(), self.internal.shutdown());
     }
 }
@@ -279,6 +307,11 @@ async fn prune(service: Service) {
             tracing::warn!(%error, "expired revocations could not be forgotten");
         }
     }
+}
+
+fn url(encrypted: bool, address: SocketAddr) -> String {
+    let scheme = if encrypted { "https" } else { "http" };
+    format!("{scheme}://{address}")
 }
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {

@@ -1,11 +1,14 @@
 //! The internal API of a running server.
 
 use core::time::Duration;
+use std::path::Path;
 
 use ureq::Agent;
 use ureq::http::Request;
+use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 
 use super::{Answer, Failure};
+use crate::args::Connection;
 use crate::secret;
 
 /// How long one call may take.
@@ -21,13 +24,20 @@ pub(crate) struct Remote {
 }
 
 impl Remote {
-    pub(super) fn new(server: &str, admin_key: Option<&str>) -> Result<Self, Failure> {
+    /// `server` with the key and the authority of `connection`.
+    pub(super) fn new(server: &str, connection: &Connection) -> Result<Self, Failure> {
         if !server.starts_with("http://") && !server.starts_with("https://") {
             return Err(Failure::local(format!(
                 "`{server}` is no address of a server; write it as `http://127.0.0.1:8081`"
             )));
         }
+        let roots = if server.starts_with("https://") {
+            authorities(connection.ca.as_deref())?
+        } else {
+            RootCerts::WebPki
+        };
         let agent = Agent::config_builder()
+            .tls_config(TlsConfig::builder().root_certs(roots).build())
             .http_status_as_error(false)
             .timeout_global(Some(TIMEOUT))
             .max_redirects(0)
@@ -37,7 +47,11 @@ impl Remote {
         Ok(Self {
             agent,
             base: server.trim_end_matches('/').to_owned(),
-            admin_key: admin_key.map(secret::read).transpose()?,
+            admin_key: connection
+                .admin_key
+                .as_deref()
+                .map(secret::read)
+                .transpose()?,
         })
     }
 
@@ -75,4 +89,36 @@ impl Remote {
             body,
         })
     }
+}
+
+/// Who may sign the server's certificate: the file, or else the system's, or
+/// else the public ones.
+fn authorities(file: Option<&Path>) -> Result<RootCerts, Failure> {
+    let Some(file) = file else {
+        let system = rustls_native_certs::load_native_certs().certs;
+        let system: Vec<_> = system
+            .iter()
+            .map(|certificate| Certificate::from_der(certificate).to_owned())
+            .collect();
+        return Ok(if system.is_empty() {
+            RootCerts::WebPki
+        } else {
+            RootCerts::new_with_certs(&system)
+        });
+    };
+    let pem = std::fs::read(file)
+        .map_err(|error| Failure::local(format!("cannot read {}: {error}", file.display())))?;
+    let certificates: Vec<_> = parse_pem(&pem)
+        .filter_map(|item| match item {
+            Ok(PemItem::Certificate(certificate)) => Some(certificate),
+            _ => None,
+        })
+        .collect();
+    if certificates.is_empty() {
+        return Err(Failure::local(format!(
+            "{} holds no certificate; name a PEM file of the authority that signed the server's",
+            file.display()
+        )));
+    }
+    Ok(RootCerts::new_with_certs(&certificates))
 }

@@ -5,10 +5,11 @@ mod welcome;
 use std::fs::OpenOptions;
 use std::io::{IsTerminal as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use token_server::{Config, Server};
 
+use super::config;
 use crate::api::Failure;
 use crate::args::Serve;
 use crate::exit::Exit;
@@ -19,7 +20,7 @@ const KEYS_FILE: &str = "first-keys.txt";
 
 pub(super) fn run(arguments: &Serve, output: &Output) -> Result<Exit, Failure> {
     // Decided once: a reload must not take a lost file for a default.
-    let file = arguments.config.clone().or_else(usual_file);
+    let file = arguments.config.clone().or_else(config::usual_file);
     let config = configure(arguments, file.as_deref())?;
     let data_dir = config.data_dir.clone();
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -40,17 +41,9 @@ pub(super) fn run(arguments: &Serve, output: &Output) -> Result<Exit, Failure> {
     })
 }
 
-/// `usher.toml`, if there is one.
-fn usual_file() -> Option<PathBuf> {
-    let usual = PathBuf::from("usher.toml");
-    usual.exists().then_some(usual)
-}
-
 /// The configuration: the command line over the environment over the file.
 fn configure(arguments: &Serve, file: Option<&Path>) -> Result<Config, Failure> {
-    let environment =
-        |name: &str| std::env::var_os(name).and_then(|value| value.into_string().ok());
-    let mut config = Config::load(file, environment)
+    let mut config = Config::load(file, config::environment)
         .map_err(|error| Failure::new("invalid_configuration", error.to_string()))?;
     if let Some(dir) = &arguments.data_dir {
         config.data_dir.clone_from(dir);
@@ -75,9 +68,9 @@ fn announce(
     output: &Output,
 ) -> Result<(), Failure> {
     let addresses = format!(
-        "public http://{}\ninternal http://{}\n",
-        server.public_address(),
-        server.internal_address()
+        "public {}\ninternal {}\n",
+        server.public_url(),
+        server.internal_url()
     );
     output.text(&addresses);
     let Some(first) = server.first_start() else {
@@ -89,7 +82,8 @@ fn announce(
     let welcome = welcome::Welcome {
         program: &program,
         public: server.public_address(),
-        internal: server.internal_address(),
+        encrypted: server.public_url().starts_with("https:"),
+        internal: &server.internal_url(),
         keys: first,
     };
     if arguments.print_keys || std::io::stdout().is_terminal() {

@@ -249,3 +249,72 @@ fn sighup_puts_a_good_configuration_in_force_and_no_other() {
     assert!(!server.serves("first") && !server.serves("second"));
     assert_eq!(server.stop(), Some(0));
 }
+
+#[test]
+fn a_server_behind_tls_is_reached_with_its_authority_and_not_without() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+    let names = vec!["127.0.0.1".to_owned()];
+    let rcgen::CertifiedKey { cert, signing_key } =
+        rcgen::generate_simple_self_signed(names).unwrap();
+    std::fs::write(at("cert.pem"), cert.pem()).unwrap();
+    std::fs::write(at("key.pem"), signing_key.serialize_pem()).unwrap();
+    let text = format!(
+        "internal_tls_certificate = {:?}\ninternal_tls_key = {:?}\n",
+        at("cert.pem"),
+        at("key.pem")
+    );
+    std::fs::write(at("usher.toml"), text).unwrap();
+    let data = directory.path().join("data");
+    let mut server = Running::start(&data, &["--print-keys", "--config", &at("usher.toml")]);
+    let admin_key = server.key("admin key ");
+    assert!(server.internal.starts_with("https://127.0.0.1:"));
+    let list = ["keyset", "list", "--json", "--server", &server.internal];
+    let list = [&list[..], &["--admin-key", &admin_key]].concat();
+    let refused = run(&list);
+    assert_eq!(refused.exit, 1);
+    assert!(
+        refused.stderr.contains("cannot reach https://"),
+        "{}",
+        refused.stderr
+    );
+    let found = run(&[&list[..], &["--ca", &at("cert.pem")]].concat()).yes();
+    assert!(found.to_string().contains("default"), "{found}");
+    let wrong = run(&[&list[..], &["--ca", &at("usher.toml")]].concat());
+    assert!(
+        wrong.stderr.contains("holds no certificate"),
+        "{}",
+        wrong.stderr
+    );
+}
+
+#[test]
+fn config_check_says_everything_and_config_default_is_checked() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("usher.toml");
+    let file = file.to_str().unwrap();
+    let printed = run(&["config", "default"]);
+    assert_eq!(printed.exit, 0);
+    std::fs::write(file, &printed.stdout).unwrap();
+    let checked = run(&["config", "check", file]);
+    assert_eq!((checked.exit, checked.stdout), (0, format!("ok  {file}\n")));
+    let text = "lsten = 1\ntrusted_peers = 5\n";
+    std::fs::write(file, text).unwrap();
+    let checked = run(&["config", "check", "--json", file]);
+    assert_eq!(checked.exit, 1);
+    assert_eq!(checked.json()["errors"].as_array().unwrap().len(), 2);
+    let text = "internal_listen = \"0.0.0.0:1\"\ninternal_allow_remote = true\n";
+    std::fs::write(file, text).unwrap();
+    let checked = run(&["config", "check", file]);
+    assert_eq!(checked.exit, 0);
+    assert!(
+        checked
+            .stdout
+            .starts_with("warning: internal_listen 0.0.0.0:1"),
+        "{}",
+        checked.stdout
+    );
+    let missing = run(&["config", "check", "/nonexistent/usher.toml"]);
+    assert_eq!(missing.exit, 1);
+    assert!(missing.stdout.contains("cannot read"), "{}", missing.stdout);
+}

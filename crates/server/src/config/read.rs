@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use ipnet::IpNet;
 use serde::Deserialize;
 
+use super::tls::{self, CLIENT_CERTIFICATE, ClientCertificate};
 use super::{Config, DeclaredKeyset, document, upstream};
 use crate::conn::ConnectionLimits;
 
@@ -40,6 +41,11 @@ pub enum ConfigError {
         /// What it must be.
         expected: &'static str,
     },
+    /// Keys that only mean something together.
+    Together {
+        /// Their names.
+        names: String,
+    },
     /// A keyset that cannot be used.
     Keyset {
         /// Its name.
@@ -61,6 +67,7 @@ impl fmt::Display for ConfigError {
             Self::Variable { name, expected } => {
                 write!(f, "`{name}` must be {expected}")
             }
+            Self::Together { names } => write!(f, "{names} belong together: give both or none"),
             Self::Keyset { name, cause } => write!(f, "the keyset `{name}`: {cause}"),
         }
     }
@@ -83,6 +90,12 @@ struct File {
     upstream_ca_file: Option<PathBuf>,
     upstream_timeout_seconds: Option<NonZeroU64>,
     upstream_hold_seconds: Option<NonZeroU64>,
+    tls_certificate: Option<PathBuf>,
+    tls_key: Option<PathBuf>,
+    internal_tls_certificate: Option<PathBuf>,
+    internal_tls_key: Option<PathBuf>,
+    internal_client_ca: Option<PathBuf>,
+    internal_client_certificate: Option<ClientCertificate>,
     #[serde(default)]
     limits: FileLimits,
     #[serde(default)]
@@ -94,6 +107,7 @@ struct File {
 struct FileLimits {
     connections: Option<NonZeroUsize>,
     first_byte_seconds: Option<NonZeroU64>,
+    handshake_seconds: Option<NonZeroU64>,
     head_seconds: Option<NonZeroU64>,
     body_seconds: Option<NonZeroU64>,
     write_seconds: Option<NonZeroU64>,
@@ -282,11 +296,30 @@ impl File {
         from.set("USHER_UPSTREAM_TIMEOUT_SECONDS", COUNT, patience);
         let hold = &mut self.upstream_hold_seconds;
         from.set("USHER_UPSTREAM_HOLD_SECONDS", COUNT, hold);
+        let paths = [
+            ("USHER_TLS_CERTIFICATE", &mut self.tls_certificate),
+            ("USHER_TLS_KEY", &mut self.tls_key),
+            (
+                "USHER_INTERNAL_TLS_CERTIFICATE",
+                &mut self.internal_tls_certificate,
+            ),
+            ("USHER_INTERNAL_TLS_KEY", &mut self.internal_tls_key),
+            ("USHER_INTERNAL_CLIENT_CA", &mut self.internal_client_ca),
+        ];
+        for (name, value) in paths {
+            from.set(name, "a path", value);
+        }
+        from.set(
+            "USHER_INTERNAL_CLIENT_CERTIFICATE",
+            CLIENT_CERTIFICATE,
+            &mut self.internal_client_certificate,
+        );
         self.limits.overlay(from);
     }
 
-    fn into_config<E: Fn(&str) -> Option<String>>(self, from: &mut Sources<'_, E>) -> Config {
+    fn into_config<E: Fn(&str) -> Option<String>>(mut self, from: &mut Sources<'_, E>) -> Config {
         let mut config = Config::default();
+        self.take_tls(&mut config, &mut from.errors);
         self.limits.apply(&mut config.limits);
         config.data_dir = self.data_dir.unwrap_or(config.data_dir);
         config.listen = self.listen.unwrap_or(config.listen);
@@ -331,6 +364,30 @@ impl File {
         }
         config
     }
+
+    fn take_tls(&mut self, config: &mut Config, errors: &mut Vec<ConfigError>) {
+        let names = ["tls_certificate", "tls_key"];
+        match tls::pair(self.tls_certificate.take(), self.tls_key.take(), names) {
+            Ok(files) => config.tls = files,
+            Err(error) => errors.push(error),
+        }
+        let names = ["internal_tls_certificate", "internal_tls_key"];
+        match tls::pair(
+            self.internal_tls_certificate.take(),
+            self.internal_tls_key.take(),
+            names,
+        ) {
+            Ok(files) => config.internal_tls = files,
+            Err(error) => errors.push(error),
+        }
+        let (authorities, required) = (
+            self.internal_client_ca.take(),
+            self.internal_client_certificate.take(),
+        );
+        if let Err(error) = tls::clients(&mut config.internal_tls, authorities, required) {
+            errors.push(error);
+        }
+    }
 }
 
 impl FileLimits {
@@ -341,6 +398,10 @@ impl FileLimits {
             (
                 "USHER_LIMITS_FIRST_BYTE_SECONDS",
                 &mut self.first_byte_seconds,
+            ),
+            (
+                "USHER_LIMITS_HANDSHAKE_SECONDS",
+                &mut self.handshake_seconds,
             ),
             ("USHER_LIMITS_HEAD_SECONDS", &mut self.head_seconds),
             ("USHER_LIMITS_BODY_SECONDS", &mut self.body_seconds),
@@ -356,6 +417,7 @@ impl FileLimits {
         let Self {
             connections,
             first_byte_seconds,
+            handshake_seconds,
             head_seconds,
             body_seconds,
             write_seconds,
@@ -370,6 +432,7 @@ impl FileLimits {
         limits.connections = count(connections, limits.connections);
         limits.streams = streams.map_or(limits.streams, NonZeroU32::get);
         limits.first_byte = seconds(first_byte_seconds, limits.first_byte);
+        limits.handshake = seconds(handshake_seconds, limits.handshake);
         limits.head = seconds(head_seconds, limits.head);
         limits.body = seconds(body_seconds, limits.body);
         limits.write = seconds(write_seconds, limits.write);

@@ -17,13 +17,15 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use token_core::limits::REQUEST_HEAD_BYTES_MAX;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
 
 use super::body::{RequestBody, ResponseBody};
 use super::guarded::Guarded;
-use super::{ConnectionLimits, Handler, Refusal};
+use super::{ConnectionLimits, Handler, Refusal, Terms};
 
 /// What hyper buffers of a head, in bytes. Twice what we take, so that a head
 /// that is somewhat too large gets our answer and not hyper's bare 431.
@@ -33,9 +35,10 @@ pub(super) async fn connection<H: Handler>(
     stream: TcpStream,
     peer: SocketAddr,
     handler: Arc<H>,
-    limits: ConnectionLimits,
+    terms: Terms,
     mut stop: watch::Receiver<bool>,
 ) {
+    let limits = terms.limits;
     let mut byte = [0];
     // `readable` alone may be a false alarm, so a byte is looked at.
     tokio::select! {
@@ -48,6 +51,30 @@ pub(super) async fn connection<H: Handler>(
     }
     // Failing to turn off Nagle's algorithm costs time, not correctness.
     stream.set_nodelay(true).unwrap_or_default();
+    let Some(tls) = terms.tls else {
+        return requests(stream, peer, handler, limits, stop).await;
+    };
+    tokio::select! {
+        shaken = timeout(limits.handshake, TlsAcceptor::from(tls).accept(stream)) => match shaken {
+            Ok(Ok(stream)) => requests(stream, peer, handler, limits, stop).await,
+            Ok(Err(error)) => tracing::debug!(%peer, %error, "a TLS handshake failed"),
+            Err(_) => tracing::debug!(%peer, "a TLS handshake took too long"),
+        },
+        _ = stop.changed() => {}
+    }
+}
+
+/// The requests of a connection, whatever carries its bytes.
+async fn requests<S, H>(
+    stream: S,
+    peer: SocketAddr,
+    handler: Arc<H>,
+    limits: ConnectionLimits,
+    mut stop: watch::Receiver<bool>,
+) where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    H: Handler,
+{
     // hyper's own timer starts once it knows the version of HTTP. Until the
     // first head is complete, this one is in force.
     let head_seen = Arc::new(AtomicBool::new(false));

@@ -4,15 +4,17 @@ use core::fmt::Display;
 use core::time::Duration;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
-use tokio::time::sleep;
+use tokio::time::{interval, sleep};
 
 use super::{StartError, declared};
 use crate::config::Config;
 use crate::service::{Live, Service};
+use crate::tls::TlsFiles;
 
 /// What a reload did not change.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,6 +84,27 @@ impl Reloader {
         }
     }
 
+    /// Reads the TLS files of the configuration in force again, and nothing
+    /// else.
+    async fn refresh(&self) -> Result<(), StartError> {
+        let running = self.running.lock().await;
+        let config = running.clone();
+        let made = spawn_blocking(move || Live::terms(&config)).await;
+        let [public, internal] = made.unwrap_or(Err(StartError::Interrupted))?;
+        let mut live = Live::clone(&self.service.live());
+        (live.public, live.internal) = (public, internal);
+        self.service.set_live(live);
+        Ok(())
+    }
+
+    /// When the TLS files in force were last changed.
+    async fn certificate_stamps(&self) -> Vec<Option<(SystemTime, u64)>> {
+        let running = self.running.lock().await;
+        let listeners = [running.tls.as_ref(), running.internal_tls.as_ref()];
+        let files = listeners.into_iter().flatten().flat_map(TlsFiles::paths);
+        files.map(|path| stamp(path).ok()).collect()
+    }
+
     async fn read<E: Display + Send + 'static>(
         &self,
         file: Option<&Path>,
@@ -102,12 +125,20 @@ impl Reloader {
 
 /// What `config` says, read where waiting for a disk is allowed.
 pub(super) async fn live(config: Config) -> Result<(Live, Config), StartError> {
-    let address = config.internal_listen;
-    if !address.ip().to_canonical().is_loopback() && !config.internal_allow_remote {
-        return Err(StartError::InternalReachable { address });
-    }
+    check_reachable(&config)?;
     let made = spawn_blocking(move || Live::new(&config).map(|live| (live, config))).await;
     made.unwrap_or(Err(StartError::Interrupted))
+}
+
+/// Refuses an internal API that others reach and read along.
+pub(crate) fn check_reachable(config: &Config) -> Result<(), StartError> {
+    let address = config.internal_listen;
+    let guarded = config.internal_allow_remote || config.internal_tls.is_some();
+    if address.ip().to_canonical().is_loopback() || guarded {
+        Ok(())
+    } else {
+        Err(StartError::InternalReachable { address })
+    }
 }
 
 /// Gives `config` the values that cannot change while the server runs, and
@@ -139,6 +170,39 @@ fn keep<T: Clone + PartialEq>(
     if new != running {
         new.clone_from(running);
         kept.push(name);
+    }
+}
+
+/// How often TLS files are looked at.
+const WATCH_EVERY: Duration = Duration::from_secs(2);
+
+/// Puts renewed certificates in force, for new connections.
+pub(super) async fn watch_certificates(reloader: Arc<Reloader>) {
+    let mut known = reloader.certificate_stamps().await;
+    let mut ticks = interval(WATCH_EVERY);
+    loop {
+        ticks.tick().await;
+        let mut seen = reloader.certificate_stamps().await;
+        if seen == known {
+            continue;
+        }
+        // A certificate and its key are two files: wait for both.
+        loop {
+            sleep(SETTLED).await;
+            let now = reloader.certificate_stamps().await;
+            if now == seen {
+                break;
+            }
+            seen = now;
+        }
+        known = seen;
+        match reloader.refresh().await {
+            Ok(()) => tracing::info!("TLS certificates reloaded"),
+            Err(error) => tracing::error!(
+                %error,
+                "TLS certificates not reloaded; the old ones stay in force"
+            ),
+        }
     }
 }
 

@@ -148,3 +148,152 @@ fn every_mistake_is_told_at_once() {
         "{told}"
     );
 }
+
+/// The keys that the reader knows, in the table `prefix`.
+fn known_keys(prefix: &str) -> Vec<String> {
+    let error = load(&format!("{prefix}\nno_such_key = 1\n"), &[])
+        .unwrap_err()
+        .to_string();
+    let (_, list) = error.split_once("expected one of ").unwrap();
+    let keys = list.split(", ").map(|key| key.trim_matches('`').to_owned());
+    keys.collect()
+}
+
+#[test]
+fn the_default_file_is_the_defaults_and_names_every_key() {
+    assert_eq!(load(Config::DEFAULT_FILE, &[]).unwrap(), Config::default());
+    let tables = [("", ""), ("[limits]", "limits"), ("[[keyset]]", "keyset")];
+    for (heading, table) in tables {
+        let keys = known_keys(heading);
+        assert!(keys.len() > 4, "{keys:?}");
+        for key in keys {
+            let heading = ["limits", "keyset"].contains(&key.as_str()) && table.is_empty();
+            let named = Config::DEFAULT_FILE.lines().any(|line| {
+                let line = line.strip_prefix("# ").unwrap_or(line);
+                if heading {
+                    return line.trim_matches(['[', ']']) == key;
+                }
+                line.starts_with(&format!("{key} = "))
+            });
+            assert!(named, "`{key}` is not in the default file");
+        }
+    }
+    // What is commented out is right too.
+    let example = |line: &str| line.starts_with("# ") && line.contains(" = ");
+    let lines = Config::DEFAULT_FILE.lines();
+    let mut examples: Vec<&str> = lines
+        .map(|line| {
+            if example(line) {
+                line.trim_start_matches("# ")
+            } else {
+                line
+            }
+        })
+        .collect();
+    examples.retain(|line| !line.starts_with("secret_key_file"));
+    let examples = examples.join("\n").replace("# [[keyset]]", "[[keyset]]");
+    let config = load(&examples, &[("DEMO_SECRET_KEY", "sec-c-0123456789abcdef")]).unwrap();
+    assert_eq!(config.keysets.len(), 1);
+    assert!(config.internal_tls.unwrap().clients.is_some());
+}
+
+#[test]
+fn every_key_has_a_variable_that_works() {
+    let asked = core::cell::RefCell::new(Vec::new());
+    let defaults = Config::load(None, |name| {
+        asked.borrow_mut().push(name.to_owned());
+        None
+    });
+    assert_eq!(defaults.unwrap(), Config::default());
+    let mut asked = asked.into_inner();
+    let top = known_keys("").into_iter();
+    let top = top.filter(|key| !["limits", "keyset"].contains(&key.as_str()));
+    let limits = known_keys("[limits]")
+        .into_iter()
+        .map(|key| format!("limits_{key}"));
+    let mut expected: Vec<String> = top
+        .chain(limits)
+        .map(|key| format!("USHER_{}", key.to_uppercase()))
+        .collect();
+    asked.sort();
+    expected.sort();
+    assert_eq!(asked, expected);
+    // Each changes something, with what belongs to it.
+    let public = ["USHER_TLS_CERTIFICATE", "USHER_TLS_KEY"];
+    let internal = ["USHER_INTERNAL_TLS_CERTIFICATE", "USHER_INTERNAL_TLS_KEY"];
+    let authority = ["USHER_INTERNAL_CLIENT_CA"];
+    for name in &asked {
+        let beside: Vec<&str> = match name.as_str() {
+            "USHER_TLS_CERTIFICATE" | "USHER_TLS_KEY" => public.to_vec(),
+            name if internal.contains(&name) => internal.to_vec(),
+            name if name.contains("INTERNAL_CLIENT") => [&internal[..], &authority].concat(),
+            _ => Vec::new(),
+        };
+        let config = Config::load(None, |asked| {
+            let value = match asked {
+                "USHER_INTERNAL_ALLOW_REMOTE" => "true",
+                "USHER_INTERNAL_CLIENT_CERTIFICATE" => "optional",
+                "USHER_LISTEN" | "USHER_INTERNAL_LISTEN" => "127.0.0.1:9",
+                "USHER_TRUSTED_PEERS" => "10.0.0.1",
+                "USHER_UPSTREAM" => "sandbox",
+                _ => "7",
+            };
+            (asked == name || beside.contains(&asked)).then(|| value.to_owned())
+        });
+        assert_ne!(config.unwrap(), Config::default(), "{name}");
+    }
+}
+
+#[test]
+fn keys_that_belong_together_are_both_there() {
+    let rows = [
+        (
+            "tls_key = \"a\"\n",
+            "tls_certificate and tls_key belong together",
+        ),
+        (
+            "internal_tls_certificate = \"a\"\n",
+            "internal_tls_certificate and internal_tls_key belong together",
+        ),
+        (
+            "internal_client_ca = \"a\"\n",
+            "internal_client_ca and internal_tls_certificate belong together",
+        ),
+        (
+            "internal_client_certificate = \"optional\"\n",
+            "internal_client_certificate and internal_client_ca belong together",
+        ),
+    ];
+    for (text, expected) in rows {
+        let error = load(text, &[]).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+}
+
+#[test]
+fn what_is_risky_is_said_and_what_is_not_is_not() {
+    assert_eq!(Config::default().risks(), [""; 0]);
+    let text = "listen = \"0.0.0.0:80\"\ninternal_listen = \"10.0.0.1:81\"\n\
+                internal_allow_remote = true\ntrusted_peers = [\"::/0\", \"10.0.0.0/8\"]\n\
+                cache_seconds = 5\n";
+    let config = load(text, &[]).unwrap();
+    assert!(config.verify().is_ok());
+    let risks = config.risks();
+    let starts = [
+        "internal_listen 10.0.0.1:81",
+        "listen 0.0.0.0:80",
+        "trusted_peers ::/0",
+        "cache_seconds 5",
+    ];
+    assert_eq!(risks.len(), starts.len(), "{risks:?}");
+    for (risk, start) in risks.iter().zip(starts) {
+        assert!(risk.starts_with(start), "{risk}");
+    }
+    let closed = text.replace("internal_allow_remote = true\n", "");
+    let refused = load(&closed, &[])
+        .unwrap()
+        .verify()
+        .unwrap_err()
+        .to_string();
+    assert!(refused.contains("internal_tls_certificate"), "{refused}");
+}

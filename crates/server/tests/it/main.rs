@@ -26,3 +26,4 @@ mod rules;
 mod secrets;
 mod signatures;
 mod sockets;
+mod tls;

@@ -9,7 +9,10 @@ use crate::output::LABEL;
 pub(super) struct Welcome<'a> {
     pub(super) program: &'a str,
     pub(super) public: SocketAddr,
-    pub(super) internal: SocketAddr,
+    /// Whether the public address speaks TLS.
+    pub(super) encrypted: bool,
+    /// The URL.
+    pub(super) internal: &'a str,
     pub(super) keys: &'a FirstStart,
 }
 
@@ -44,7 +47,7 @@ impl Welcome<'_> {
         lines.extend([
             String::new(),
             heading("paste in another terminal: grant, inspect, check, revoke, check again"),
-            format!("export USHER_SERVER=http://{internal} USHER_ADMIN_KEY={admin_key}"),
+            format!("export USHER_SERVER={internal} USHER_ADMIN_KEY={admin_key}"),
             format!("TOKEN=$({program} grant --channel room-1=read,write --ttl 60 --token-only)"),
             format!("{program} inspect \"$TOKEN\""),
             format!("{program} check \"$TOKEN\" publish --channel room-1"),
@@ -53,7 +56,7 @@ impl Welcome<'_> {
             format!("{program} check \"$TOKEN\" publish --channel room-1"),
             String::new(),
             heading("the same grant with curl"),
-            format!("curl -s http://{internal}/v1/keysets/{subscribe_key}/tokens \\"),
+            format!("curl -s {internal}/v1/keysets/{subscribe_key}/tokens \\"),
             format!(
                 "  -H 'Authorization: Bearer {admin_key}' -H 'Content-Type: application/json' \\"
             ),
@@ -74,8 +77,8 @@ impl Welcome<'_> {
             heading("with the JavaScript SDK: npm install pubnub; node grant.mjs"),
             "import PubNub from 'pubnub';".to_owned(),
             format!(
-                "const pubnub = new PubNub({{ userId: 'server', origin: '{}', ssl: false,",
-                self.public
+                "const pubnub = new PubNub({{ userId: 'server', origin: '{}', ssl: {},",
+                self.public, self.encrypted
             ),
             format!("  subscribeKey: '{subscribe_key}',"),
             format!("  publishKey: '{publish_key}',"),
@@ -100,8 +103,9 @@ impl Welcome<'_> {
             "from pubnub.pubnub import PubNub".to_owned(),
             "config = PNConfiguration()".to_owned(),
             format!(
-                "config.origin, config.ssl, config.user_id = '{}', False, 'server'",
-                self.public
+                "config.origin, config.ssl, config.user_id = '{}', {}, 'server'",
+                self.public,
+                if self.encrypted { "True" } else { "False" }
             ),
             format!("config.subscribe_key = '{subscribe_key}'"),
             format!("config.publish_key = '{publish_key}'"),
