@@ -1,8 +1,16 @@
 //! The chat itself: what is said in a room is heard there.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a test may panic"
+)]
 
+mod nginx;
 mod program;
+mod protected;
+mod usher;
 
 use program::{Chat, Stream};
 

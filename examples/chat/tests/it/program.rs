@@ -1,7 +1,7 @@
 //! The running program, and a client of it.
 
 use core::time::Duration;
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 
@@ -82,6 +82,14 @@ impl Stream {
         assert_eq!(stream.status, 200);
         assert_eq!(stream.event(), "{}", "it is ready");
         stream
+    }
+
+    /// Whether the answer comes to its end, orderly or not, without an event.
+    pub(crate) fn ends(&mut self) -> bool {
+        let mut rest = String::new();
+        // It may be broken off.
+        drop(self.lines.read_to_string(&mut rest));
+        !rest.contains("data: ")
     }
 
     fn line(&mut self) -> String {
