@@ -14,6 +14,7 @@ mod classification;
 mod json;
 mod kinds;
 mod model;
+mod normalization;
 mod pattern_cache;
 mod pattern_cases;
 mod pattern_corpus;
