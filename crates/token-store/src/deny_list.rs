@@ -1,6 +1,6 @@
 //! The deny list in memory: what decisions ask.
 
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -18,8 +18,14 @@ pub(crate) struct DenyList {
 /// What is denied in one scope.
 #[derive(Debug)]
 pub(crate) struct Scope {
-    tokens: HashMap<[u8; 16], u64>,
+    /// By id as a number, which is hashed as 16 bytes without their length. Ids
+    /// are hashed with the keyed hash of the standard library: whoever may
+    /// revoke by id, and who issues a JWS, chooses them.
+    tokens: HashMap<u128, u64>,
     uuid_rules: HashMap<Box<str>, u64>,
+    /// Whether there ever was a rule for a uuid: most scopes never have one, and
+    /// then no decision looks for it.
+    has_uuid_rules: AtomicBool,
     /// The instant of the rule plus 1; 0 is no rule.
     keyset_rule: AtomicU64,
     /// By the first instant of a signing key's period, ascending.
@@ -117,6 +123,7 @@ impl Default for Scope {
         Self {
             tokens: HashMap::builder().resize_mode(ResizeMode::Blocking).build(),
             uuid_rules: HashMap::builder().resize_mode(ResizeMode::Blocking).build(),
+            has_uuid_rules: AtomicBool::default(),
             keyset_rule: AtomicU64::default(),
             horizons: ArcSwap::default(),
             latest_issued: AtomicU64::default(),
@@ -127,7 +134,7 @@ impl Default for Scope {
 impl Scope {
     fn standing(&self, subject: &Subject<'_>) -> Standing {
         let tokens = self.tokens.pin();
-        let denied = |id: &TokenId| tokens.contains_key(&id.0);
+        let denied = |id: &TokenId| tokens.contains_key(&number(*id));
         let revoked = |by, at| Standing::Revoked { by, at };
         if denied(&subject.id) {
             return revoked(RevokedBy::Token, None);
@@ -153,6 +160,9 @@ impl Scope {
     }
 
     fn uuid_rule(&self, uuid: &str) -> Option<UnixSeconds> {
+        if !self.has_uuid_rules.load(Ordering::Acquire) {
+            return None;
+        }
         self.uuid_rules.pin().get(uuid).copied().map(UnixSeconds)
     }
 
@@ -171,21 +181,23 @@ impl Scope {
     }
 
     pub(crate) fn deny(&self, id: TokenId, expires_at: UnixSeconds) {
-        self.tokens
-            .pin()
-            .update_or_insert(id.0, |held| (*held).max(expires_at.0), expires_at.0);
+        self.tokens.pin().update_or_insert(
+            number(id),
+            |held| (*held).max(expires_at.0),
+            expires_at.0,
+        );
     }
 
     pub(crate) fn deny_all(&self, entries: &[(TokenId, UnixSeconds)]) {
         let tokens = self.tokens.pin();
         tokens.reserve(entries.len().saturating_sub(tokens.len()));
         for (id, expires_at) in entries {
-            tokens.update_or_insert(id.0, |held| (*held).max(expires_at.0), expires_at.0);
+            tokens.update_or_insert(number(*id), |held| (*held).max(expires_at.0), expires_at.0);
         }
     }
 
     pub(crate) fn forget(&self, id: TokenId) {
-        self.tokens.pin().remove(&id.0);
+        self.tokens.pin().remove(&number(id));
     }
 
     /// Adds a rule. Rules merge by their maximum.
@@ -196,6 +208,8 @@ impl Scope {
                     .fetch_max(until.0.saturating_add(1), Ordering::AcqRel);
             }
             Some(uuid) => {
+                // Before the rule, so that whoever was told of it is told here.
+                self.has_uuid_rules.store(true, Ordering::Release);
                 self.uuid_rules.pin().update_or_insert(
                     uuid.into(),
                     |held| (*held).max(until.0),
@@ -249,4 +263,8 @@ impl Scope {
     pub(crate) fn latest_issued(&self) -> UnixSeconds {
         UnixSeconds(self.latest_issued.load(Ordering::Acquire))
     }
+}
+
+const fn number(id: TokenId) -> u128 {
+    u128::from_ne_bytes(id.0)
 }
