@@ -15,7 +15,7 @@ struct Suite {
     count: &'static str,
 }
 
-const SUITES: [Suite; 6] = [
+const SUITES: [Suite; 8] = [
     Suite {
         package: "token-codec",
         test: "identity::",
@@ -51,6 +51,18 @@ const SUITES: [Suite; 6] = [
         test: "kill::",
         variable: "USHER_KILL_ROUNDS",
         count: "1000",
+    },
+    Suite {
+        package: "token-store",
+        test: "scale::",
+        variable: "USHER_SCALE_ENTRIES",
+        count: "1000000",
+    },
+    Suite {
+        package: "token-store",
+        test: "scale::",
+        variable: "USHER_SCALE_ENTRIES",
+        count: "10000000",
     },
 ];
 

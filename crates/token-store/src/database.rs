@@ -1,5 +1,7 @@
 //! The tables, and every read and write of them.
 
+mod check;
+mod copy;
 mod entries;
 mod horizons;
 mod key;
@@ -8,19 +10,29 @@ mod load;
 mod meta;
 mod page;
 mod rules;
+mod snapshot;
 
 use redb::{Database, Durability, TableDefinition, WriteTransaction};
 
+pub use check::Counts;
+pub(crate) use check::{check, counts};
+pub(crate) use copy::copy_all;
 pub(crate) use entries::{Denied, PrunedEntry, deny, take_expired};
 pub(crate) use horizons::{keep_horizons, raise_horizon};
 pub(crate) use key::{TableKey, kind_of, tag_of};
-pub(crate) use keysets::{keysets, read_record, write_access_key, write_record};
+pub(crate) use keysets::{
+    has_access_key, is_deleted, keysets, read_record, write_access_key, write_record,
+};
 pub(crate) use load::load;
 pub(crate) use meta::{
-    next_sequence, read_format, read_id, read_sequence, take_latest_issued, write_latest_issued,
+    next_sequence, read_format, read_id, read_sealed_by, read_sequence, take_latest_issued,
+    write_latest_issued,
 };
 pub(crate) use page::{Page, page, rule_of};
 pub(crate) use rules::{Review, add_rule, drop_rule, review_at, take_reviews};
+pub(crate) use snapshot::{Entry, Snapshot};
+
+use crate::master_key::Seal;
 
 /// `(kind, scope, id)` to when the token expires and when it was issued.
 const DENY: TableDefinition<'_, &[u8], (u64, u64)> = TableDefinition::new("deny");
@@ -53,7 +65,7 @@ pub(crate) fn begin(database: &Database) -> Result<WriteTransaction, Failed> {
 }
 
 /// Makes every table, and gives the database its id.
-pub(crate) fn create(database: &Database, id: &str) -> Result<(), Failed> {
+pub(crate) fn create(database: &Database, id: &str, seal: &Seal) -> Result<(), Failed> {
     let transaction = begin(database)?;
     transaction.open_table(DENY)?;
     transaction.open_table(DENY_BY_EXPIRY)?;
@@ -62,7 +74,7 @@ pub(crate) fn create(database: &Database, id: &str) -> Result<(), Failed> {
     transaction.open_table(ACCESS_KEYS)?;
     transaction.open_table(HORIZONS)?;
     transaction.open_table(RULE_REVIEWS)?;
-    meta::identify(&transaction, id)?;
+    meta::identify(&transaction, id, seal)?;
     transaction.commit()?;
     Ok(())
 }

@@ -14,13 +14,17 @@ use redb::{Builder, Database, DatabaseError};
 use crate::clock::Clock;
 use crate::database::{self, Failed};
 use crate::error::OpenError;
+use crate::master_key::{MasterKey, Seal};
 use crate::secret;
 
 mod files;
 mod marker;
 mod migrate;
+mod rewrite;
 
 use files::{create_directory, file_error, is_there, lock, open_own, sync_directory};
+pub use rewrite::Rewritten;
+
 use marker::{Marker, read_marker, write_marker};
 
 /// The format that this version writes. 1 knew no reviews of rules.
@@ -53,6 +57,8 @@ pub struct OpenOptions {
     pub clock: Arc<dyn Clock>,
     /// Another backend, for tests of faults.
     pub wrap_backend: Option<WrapBackend>,
+    /// Seals the secrets: a store is made with it, and opens with no other.
+    pub master_key: Option<MasterKey>,
 }
 
 impl OpenOptions {
@@ -62,6 +68,7 @@ impl OpenOptions {
         Self {
             clock: Arc::new(clock),
             wrap_backend: None,
+            master_key: None,
         }
     }
 }
@@ -70,6 +77,7 @@ impl fmt::Debug for OpenOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OpenOptions")
             .field("clock", &self.clock)
+            .field("master_key", &self.master_key)
             .finish_non_exhaustive()
     }
 }
@@ -82,6 +90,7 @@ pub(crate) struct Directory {
     /// Locked while it is open.
     _lock: File,
     wrap_backend: Option<WrapBackend>,
+    seal: Seal,
 }
 
 impl Directory {
@@ -89,10 +98,11 @@ impl Directory {
     pub(crate) fn open(path: &Path, options: &OpenOptions) -> Result<(Self, Database), OpenError> {
         create_directory(path)?;
         let lock = lock(path)?;
+        let seal = Seal(options.master_key.clone());
         let marker_path = path.join(MARKER);
         let marker = match fs::read(&marker_path) {
             Ok(bytes) => read_marker(&marker_path, &bytes)?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => create(path)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => create(path, &seal)?,
             Err(error) => return Err(file_error("read", &marker_path, &error)),
         };
         let directory = Self {
@@ -101,8 +111,10 @@ impl Directory {
             sequence: open_own(&path.join(SEQUENCE), false)?,
             _lock: lock,
             wrap_backend: options.wrap_backend.clone(),
+            seal,
         };
         directory.finish_creation()?;
+        directory.forget_rewrite()?;
         if marker.format < FORMAT {
             // What is refused stays as it is.
             drop(directory.open_database()?);
@@ -127,6 +139,17 @@ impl Directory {
         }
         // Always: a process may have been killed before it came to this.
         sync_directory(&self.path).map_err(|error| file_error("sync", &self.path, &error))
+    }
+
+    /// Opens the database again after a write or sync of it failed. The system
+    /// may then call pages clean that never reached the disk; they are let go,
+    /// so that what is read now is what the disk has.
+    pub(crate) fn reopen_database(&self) -> Result<Database, OpenError> {
+        // Advice: where it is not taken, the checksums still are compared.
+        if let Ok(file) = File::open(self.database_path()) {
+            let _ = rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed);
+        }
+        self.open_database()
     }
 
     /// Opens the database, never makes it, and checks every page of it.
@@ -175,8 +198,27 @@ impl Directory {
             Ok(None) => return Err(corrupt(&path, "it has no id")),
             Err(error) => return Err(failed(&path, error)),
         }
+        self.check_master_key(&database)?;
         self.check_sequence(&database)?;
         Ok(database)
+    }
+
+    /// Data that is sealed needs its key, and data that is not takes none: else
+    /// a plain database put in place of a sealed one would be believed.
+    fn check_master_key(&self, database: &Database) -> Result<(), OpenError> {
+        let path = self.database_path();
+        let sealed_by = database::read_sealed_by(database).map_err(|error| failed(&path, error))?;
+        match (sealed_by, self.seal.id()) {
+            (None, None) => Ok(()),
+            (Some(needed), Some(given)) if needed == given => Ok(()),
+            (Some(needed), None) => Err(OpenError::Sealed { path, needed }),
+            (Some(needed), Some(given)) => Err(OpenError::WrongMasterKey {
+                path,
+                needed,
+                given: given.to_owned(),
+            }),
+            (None, Some(_)) => Err(OpenError::NotSealed { path }),
+        }
     }
 
     /// Notes beside the database how far it is, before anybody is told. One
@@ -194,20 +236,20 @@ impl Directory {
     fn check_sequence(&self, database: &Database) -> Result<(), OpenError> {
         let path = self.database_path();
         let found = database::read_sequence(database).map_err(|error| failed(&path, error))?;
-        let mut noted = [0; 40];
-        if self.sequence.read_exact_at(&mut noted, 0).is_err() {
-            return Ok(());
-        }
-        let noted = core::str::from_utf8(&noted)
-            .ok()
-            .and_then(|text| text.split_at_checked(20))
-            .and_then(|(number, check)| Some((number.parse().ok()?, check.parse::<u64>().ok()?)))
-            .filter(|(number, check): &(u64, u64)| *number == !*check);
-        match noted {
-            Some((noted, _)) if noted > found => Err(OpenError::RolledBack { path, found, noted }),
-            // A number that a power cut tore says nothing.
+        match self.noted_sequence() {
+            Some(noted) if noted > found => Err(OpenError::RolledBack { path, found, noted }),
             Some(_) | None => Ok(()),
         }
+    }
+
+    /// The sequence that was acknowledged. A number that a power cut tore says
+    /// nothing.
+    fn noted_sequence(&self) -> Option<u64> {
+        let mut noted = [0; 40];
+        self.sequence.read_exact_at(&mut noted, 0).ok()?;
+        let (number, check) = core::str::from_utf8(&noted).ok()?.split_at_checked(20)?;
+        let (number, check): (u64, u64) = (number.parse().ok()?, check.parse().ok()?);
+        (number == !check).then_some(number)
     }
 
     /// What to call an error of the database.
@@ -230,7 +272,7 @@ fn builder() -> Builder {
 }
 
 /// Makes the directory, the database under its first name, then the marker.
-fn create(path: &Path) -> Result<Marker, OpenError> {
+fn create(path: &Path, seal: &Seal) -> Result<Marker, OpenError> {
     if is_there(&path.join(DATABASE))? {
         return Err(OpenError::NoMarker {
             path: path.to_owned(),
@@ -245,18 +287,18 @@ fn create(path: &Path) -> Result<Marker, OpenError> {
     let id = secret::hex(&raw).to_string();
     // Whoever took marker and database away starts anew.
     open_own(&path.join(SEQUENCE), true)?;
-    create_database(&path.join(UNFINISHED), &id)?;
+    create_database(&path.join(UNFINISHED), &id, seal)?;
     let marker = Marker { format: FORMAT, id };
     write_marker(path, &marker)?;
     Ok(marker)
 }
 
-fn create_database(path: &Path, id: &str) -> Result<(), OpenError> {
+fn create_database(path: &Path, id: &str, seal: &Seal) -> Result<(), OpenError> {
     let file = open_own(path, true)?;
     let database = FileBackend::new(file)
         .and_then(|backend| builder().create_with_backend(backend))
         .map_err(|error| database_error(path, error))?;
-    database::create(&database, id).map_err(|error| database_error(path, error))
+    database::create(&database, id, seal).map_err(|error| database_error(path, error))
 }
 
 fn database_error(path: &Path, error: impl fmt::Display) -> OpenError {

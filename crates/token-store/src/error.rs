@@ -84,6 +84,39 @@ pub enum OpenError {
         /// The sequence that was acknowledged.
         noted: u64,
     },
+    /// The secrets are sealed, and there is no key to open them.
+    #[error(
+        "the secrets in `{path}` are sealed under the master key {needed}, and none is given; \
+         give it by USHER_MASTER_KEY or master_key_file"
+    )]
+    Sealed {
+        /// The database.
+        path: PathBuf,
+        /// The id of the key.
+        needed: String,
+    },
+    /// The secrets are sealed under another key.
+    #[error(
+        "the secrets in `{path}` are sealed under the master key {needed}, and the one given is \
+         {given}"
+    )]
+    WrongMasterKey {
+        /// The database.
+        path: PathBuf,
+        /// The id of its key.
+        needed: String,
+        /// The id of the key that was given.
+        given: String,
+    },
+    /// A master key is given, and the secrets are in plain.
+    #[error(
+        "a master key is given, and the secrets in `{path}` are not sealed; stop the server and \
+         seal them by `usher store rekey`"
+    )]
+    NotSealed {
+        /// The database.
+        path: PathBuf,
+    },
     /// The database is damaged.
     #[error("`{path}` is damaged ({reason}); restore the data directory from a backup")]
     Corrupt {
@@ -92,6 +125,18 @@ pub enum OpenError {
         /// What was found.
         reason: String,
     },
+}
+
+/// Why a master key is none. Quotes nothing of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidMasterKey {
+    /// Not 64 hexadecimal digits.
+    #[error("a master key is 64 hexadecimal digits, such as `openssl rand -hex 32` prints")]
+    Digits,
+    /// One digit 64 times.
+    #[error("this master key is one digit 64 times; take a random one")]
+    OneDigit,
 }
 
 /// Why a change was not made, or not acknowledged.
@@ -151,6 +196,12 @@ pub enum StoreError {
     /// A scope or uuid that is longer than any can be.
     #[error("a scope has at most 255 bytes and a uuid at most 1024")]
     TooLong,
+    /// Two tables of the database contradict each other.
+    #[error("the database contradicts itself: {what}; export it, and restore it into a new one")]
+    Inconsistent {
+        /// How.
+        what: &'static str,
+    },
     /// A cursor that no listing gave out.
     #[error("the cursor is not one that a listing gave out")]
     Cursor,

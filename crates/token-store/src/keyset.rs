@@ -1,6 +1,5 @@
 //! Keysets: their keys, their settings, and how they change.
 
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use token_core::limits::{ISSUED_AHEAD_SECONDS_MAX, KEY_ANNOUNCE_SECONDS_MIN, SIGNING_KEYS_MAX};
 use token_core::{PublishKey, SubscribeKey, UnixSeconds};
@@ -44,7 +43,7 @@ pub struct SigningKey {
     pub from: UnixSeconds,
     /// The instant after the last; `None` while no other key is announced.
     pub until: Option<UnixSeconds>,
-    key: Secret,
+    pub(crate) key: Secret,
 }
 
 impl SigningKey {
@@ -255,94 +254,5 @@ impl Keyset {
     pub fn latest_expiry(&self, now: UnixSeconds) -> UnixSeconds {
         now.saturating_add(ISSUED_AHEAD_SECONDS_MAX)
             .saturating_add(self.longest_life_seconds())
-    }
-}
-
-/// A keyset in the database, or what is left of one.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Record {
-    pub(crate) version: u64,
-    /// None once it was deleted: a tombstone.
-    pub(crate) keyset: Option<Live>,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Live {
-    name: String,
-    publish_key: String,
-    #[serde(
-        serialize_with = "secret::serialize",
-        deserialize_with = "secret::deserialize"
-    )]
-    secret_key: Secret,
-    signing_keys: Vec<LiveSigningKey>,
-    settings: Settings,
-    created_at: u64,
-    longest_ttl: u32,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct LiveSigningKey {
-    from: u64,
-    until: Option<u64>,
-    #[serde(
-        serialize_with = "secret::serialize",
-        deserialize_with = "secret::deserialize"
-    )]
-    key: Secret,
-}
-
-impl From<&Keyset> for Record {
-    fn from(keyset: &Keyset) -> Self {
-        let signing_keys = keyset.signing_keys.iter().map(|key| LiveSigningKey {
-            from: key.from.0,
-            until: key.until.map(|until| until.0),
-            key: key.key.clone(),
-        });
-        Self {
-            version: keyset.version,
-            keyset: Some(Live {
-                name: keyset.name.clone(),
-                publish_key: keyset.publish_key.to_string(),
-                secret_key: keyset.secret_key.clone(),
-                signing_keys: signing_keys.collect(),
-                settings: keyset.settings.clone(),
-                created_at: keyset.created_at.0,
-                longest_ttl: keyset.longest_ttl,
-            }),
-        }
-    }
-}
-
-impl Record {
-    /// The keyset, or `None` for a tombstone. `Err` says that the record is
-    /// not one that we wrote.
-    pub(crate) fn into_keyset(self, subscribe_key: &str) -> Result<Option<Keyset>, String> {
-        let Some(live) = self.keyset else {
-            return Ok(None);
-        };
-        let wrong = |what: &str| format!("keyset `{subscribe_key}` has no usable {what}");
-        let signing_keys = live.signing_keys.into_iter().map(|key| {
-            secret::from_hex::<32>(key.key.expose()).ok_or_else(|| wrong("signing key"))?;
-            Ok(SigningKey {
-                from: UnixSeconds(key.from),
-                until: key.until.map(UnixSeconds),
-                key: key.key,
-            })
-        });
-        Ok(Some(Keyset {
-            name: live.name,
-            subscribe_key: SubscribeKey::new(subscribe_key).map_err(|_| wrong("subscribe key"))?,
-            publish_key: PublishKey::new(&live.publish_key).map_err(|_| wrong("publish key"))?,
-            secret_key: live.secret_key,
-            signing_keys: signing_keys.collect::<Result<_, String>>()?,
-            settings: live.settings,
-            version: self.version,
-            created_at: UnixSeconds(live.created_at),
-            longest_ttl: live.longest_ttl,
-        }))
     }
 }

@@ -1,14 +1,21 @@
 #![doc = include_str!("../README.md")]
 
 mod access_key;
+mod backup;
 mod clock;
 mod database;
 mod deny_list;
 mod directory;
 mod error;
+mod export;
+mod import;
 mod keyset;
+mod maintenance;
+mod master_key;
 mod memory;
+mod progress;
 mod prune;
+mod record;
 mod revocation;
 mod secret;
 mod settings;
@@ -16,10 +23,17 @@ mod store;
 mod writer;
 
 pub use access_key::{AccessKeyKind, MadeAccessKey};
+pub use backup::{Backup, Checked};
 pub use clock::Clock;
-pub use directory::{OpenOptions, WrapBackend};
-pub use error::{InvalidKeyset, InvalidSetting, OpenError, StoreError};
+pub use database::Counts;
+pub use directory::{OpenOptions, Rewritten, WrapBackend};
+pub use error::{InvalidKeyset, InvalidMasterKey, InvalidSetting, OpenError, StoreError};
+pub use export::{ExportError, ExportFile, ExportSecrets, Exported};
+pub use import::{Imported, restore};
 pub use keyset::{Keyset, KeysetChange, NewKeyset, Rotation, SigningKey};
+pub use maintenance::{compact, rekey};
+pub use master_key::MasterKey;
+pub use progress::Progress;
 pub use prune::Pruned;
 pub use revocation::{Listed, Listing, Outcome, Revocation};
 pub use secret::Secret;

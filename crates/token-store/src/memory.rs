@@ -15,6 +15,7 @@ use crate::clock::Clock;
 use crate::database;
 use crate::deny_list::DenyList;
 use crate::keyset::Keyset;
+use crate::master_key::Seal;
 use crate::writer::Effect;
 
 /// For how long after it was killed and started the node assumes that it had
@@ -24,6 +25,7 @@ const START_SECONDS: u64 = REQUEST_SKEW_SECONDS_MAX;
 /// Everything that is answered from.
 pub(crate) struct Memory {
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) seal: Seal,
     pub(crate) deny_list: DenyList,
     pub(crate) keysets: ArcSwap<BTreeMap<String, Arc<Keyset>>>,
     /// None while the file is not trusted.
@@ -44,10 +46,11 @@ impl fmt::Debug for Memory {
 }
 
 impl Memory {
-    pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(clock: Arc<dyn Clock>, seal: Seal) -> Self {
         Self {
             started: clock.monotonic(),
             clock,
+            seal,
             deny_list: DenyList::default(),
             keysets: ArcSwap::default(),
             database: ArcSwapOption::empty(),
@@ -84,7 +87,7 @@ impl Memory {
 
     /// Reads the database. The deny list only grows by it.
     pub(crate) fn load(&self, database: &Database) -> Result<(), String> {
-        let contents = database::load(database, &self.deny_list)
+        let contents = database::load(database, &self.deny_list, &self.seal)
             .map_err(|error| error.to_string())
             .and_then(|contents| contents)?;
         for keyset in &contents.keysets {

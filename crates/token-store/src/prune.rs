@@ -118,18 +118,6 @@ fn keyset_of<'a>(keysets: &'a [Keyset], kind: TokenKind, scope: &str) -> Option<
     keysets.iter().find(is_it)
 }
 
-fn is_deleted(
-    transaction: &WriteTransaction,
-    kind: TokenKind,
-    scope: &str,
-) -> Result<bool, Failed> {
-    if kind != TokenKind::AccessManager {
-        return Ok(false);
-    }
-    let record = database::read_record(transaction, scope)?;
-    Ok(record.is_some_and(|record| record.keyset.is_none()))
-}
-
 /// A rule is dropped only when every token that it covers is at or below the
 /// horizon of every key that may have signed one. Once they have all expired,
 /// the horizons are raised so far: whatever the clock says later, none of them
@@ -149,7 +137,7 @@ fn review_rule(
         until,
     } = review;
     let Some(keyset) = keyset_of(keysets, kind, &scope) else {
-        if is_deleted(transaction, kind, &scope)? {
+        if kind == TokenKind::AccessManager && database::is_deleted(transaction, &scope)? {
             // No key is left that verifies one of its tokens.
             database::drop_rule(transaction, &key)?;
             forgotten.rules.push((kind, scope, uuid));

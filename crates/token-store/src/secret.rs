@@ -123,6 +123,17 @@ pub(crate) fn hex(bytes: &[u8]) -> Zeroizing<String> {
     text
 }
 
+pub(crate) fn bytes_from_hex(text: &str) -> Option<Vec<u8>> {
+    let pairs = text.as_bytes().chunks(2);
+    let byte = |pair: &[u8]| {
+        from_hex(core::str::from_utf8(pair).ok()?).map(|byte| {
+            let [byte] = *byte;
+            byte
+        })
+    };
+    pairs.map(byte).collect()
+}
+
 pub(crate) fn from_hex<const N: usize>(text: &str) -> Option<Zeroizing<[u8; N]>> {
     let digits = text.as_bytes();
     if digits.len() != N.checked_mul(2)? {

@@ -10,12 +10,14 @@ use crate::access_key::{AccessKeyKind, MadeAccessKey};
 use crate::database::{self, Page, TableKey};
 use crate::directory::{Directory, OpenOptions};
 use crate::error::{OpenError, StoreError};
+use crate::import::Imported;
 use crate::keyset::{Keyset, KeysetChange};
+use crate::master_key::Seal;
 use crate::memory::Memory;
 use crate::prune::Pruned;
 use crate::revocation::{Listed, Listing, Outcome, Revocation};
 use crate::secret;
-use crate::writer::{Done, Job, Writer};
+use crate::writer::{Addition, Done, Job, Writer};
 
 /// Keysets, deny list and rules. Clones share one store; the last one to go
 /// closes it, after everything submitted was written.
@@ -40,7 +42,7 @@ impl Store {
     /// doubtful: a store never starts with less than it acknowledged.
     pub fn open(directory: &Path, options: OpenOptions) -> Result<Self, OpenError> {
         let (opened, database) = Directory::open(directory, &options)?;
-        let memory = Arc::new(Memory::new(options.clock));
+        let memory = Arc::new(Memory::new(options.clock, Seal(options.master_key)));
         memory
             .load(&database)
             .map_err(|reason| opened.corrupt(reason))?;
@@ -196,6 +198,22 @@ impl Store {
         wait(|done| self.submit_prune(done))
     }
 
+    pub(crate) fn add(&self, additions: Vec<Addition>) -> Result<Imported, StoreError> {
+        wait(|done| self.inner.writer.submit(Job::Add(additions, done)))
+    }
+
+    pub(crate) fn seal(&self) -> &Seal {
+        &self.inner.memory.seal
+    }
+
+    pub(crate) fn now(&self) -> UnixSeconds {
+        self.inner.memory.clock.now()
+    }
+
+    pub(crate) fn held_database(&self) -> Option<Arc<redb::Database>> {
+        self.inner.memory.database.load_full()
+    }
+
     /// The revocations of a scope in a stable order, rules first, at most
     /// `limit` of them after the cursor. Reads the disk.
     ///
@@ -210,8 +228,7 @@ impl Store {
         limit: usize,
     ) -> Result<Listing, StoreError> {
         let unavailable = |reason: String| StoreError::Unavailable { reason };
-        let database = self.inner.memory.database.load_full();
-        let database = database.ok_or_else(|| unavailable("the last write failed".to_owned()))?;
+        let database = self.trusted_database()?;
         let scope = TableKey::of_scope(kind, scope).ok_or(StoreError::TooLong)?;
         let (mut tokens, mut start) = after
             .map_or(Some((false, Vec::new())), parse_cursor)
@@ -282,15 +299,7 @@ fn parse_cursor(cursor: &str) -> Option<(bool, Vec<u8>)> {
         ("r", digits) => (false, digits),
         _ => return None,
     };
-    if !digits.is_ascii() {
-        return None;
-    }
-    let mut bytes = Vec::with_capacity(digits.len() / 2);
-    for pair in digits.as_bytes().chunks(2) {
-        let byte = secret::from_hex::<1>(core::str::from_utf8(pair).ok()?)?;
-        bytes.extend_from_slice(&*byte);
-    }
-    Some((tokens, bytes))
+    Some((tokens, secret::bytes_from_hex(digits)?))
 }
 
 fn wait<T: Send + 'static>(submit: impl FnOnce(Done<T>)) -> Result<T, StoreError> {

@@ -15,10 +15,12 @@ use crate::error::StoreError;
 use crate::memory::Memory;
 use crate::prune::{self, ClockWatch, Pruned};
 
+mod add;
 mod job;
 mod keysets;
 mod revoke;
 
+pub(crate) use add::Addition;
 pub(crate) use job::{Done, Effect, Job};
 use job::{Told, settle};
 
@@ -138,7 +140,7 @@ impl Worker {
         if let Some(database) = &self.database {
             return Ok(Arc::clone(database));
         }
-        let database = self.directory.open_database().map_err(unavailable)?;
+        let database = self.directory.reopen_database().map_err(unavailable)?;
         self.memory.load(&database).map_err(unavailable)?;
         let database = Arc::new(database);
         self.memory.database.store(Some(Arc::clone(&database)));
@@ -198,6 +200,10 @@ impl Worker {
                 let made = keysets::make_access_key(transaction, kind, effects);
                 settle(made, done, waiting)
             }
+            Job::Add(additions, done) => {
+                let added = self.add(transaction, additions, effects);
+                settle(added, done, waiting)
+            }
             Job::Prune(done) => {
                 let pruned = self.prune(transaction, effects);
                 settle(pruned.map(Ok), done, waiting)
@@ -214,7 +220,7 @@ impl Worker {
             return Ok(Pruned::default());
         }
         // Not those in memory: one may have changed in this very commit.
-        let keysets = database::keysets(transaction)?;
+        let keysets = database::keysets(transaction, &self.memory.seal)?;
         let forgotten = prune::prune(transaction, &keysets, self.memory.clock.now())?;
         let pruned = Pruned {
             tokens: forgotten.tokens.len(),

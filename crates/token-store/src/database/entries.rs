@@ -7,7 +7,7 @@ use super::key::{TableKey, split};
 use super::{DENY, DENY_BY_EXPIRY, Failed};
 
 /// Stands for an unknown time of issue.
-const UNKNOWN: u64 = u64::MAX;
+pub(super) const UNKNOWN: u64 = u64::MAX;
 
 /// What an entry met on the deny list.
 pub(crate) enum Denied {

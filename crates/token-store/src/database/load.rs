@@ -10,6 +10,7 @@ use super::{ACCESS_KEYS, DENY, Failed, HORIZONS, KEYSETS, RULES};
 use crate::access_key::AccessKeyKind;
 use crate::deny_list::DenyList;
 use crate::keyset::Keyset;
+use crate::master_key::Seal;
 
 /// What is kept in memory, beside the deny list.
 #[derive(Debug, Default)]
@@ -24,6 +25,7 @@ pub(crate) struct Contents {
 pub(crate) fn load(
     database: &Database,
     deny_list: &DenyList,
+    seal: &Seal,
 ) -> Result<Result<Contents, String>, Failed> {
     let transaction = database.begin_read()?;
     if !load_deny_list(&transaction, deny_list)? {
@@ -33,7 +35,7 @@ pub(crate) fn load(
         sequence: sequence_in(&transaction)?,
         ..Contents::default()
     };
-    match read_keysets(&transaction.open_table(KEYSETS)?)? {
+    match read_keysets(&transaction.open_table(KEYSETS)?, seal)? {
         Ok(keysets) => contents.keysets = keysets,
         Err(reason) => return Ok(Err(reason)),
     }

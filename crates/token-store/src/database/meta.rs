@@ -6,18 +6,41 @@ use redb::{
 
 use super::{Failed, META, begin};
 use crate::directory::FORMAT;
+use crate::master_key::Seal;
 
 const ID: &str = "id";
 /// The format of the tables; not there in format 1.
 const FORMAT_OF_TABLES: &str = "format";
 const SEQUENCE: &str = "sequence";
+/// The id of the master key that seals secrets; not there when none does.
+const SEALED_BY: &str = "sealed_by";
 /// The latest `t` issued by scope, as JSON; there while no process has it open.
 const LATEST_ISSUED: &str = "latest_issued";
 
-/// Gives a new database its id and its format.
-pub(super) fn identify(transaction: &WriteTransaction, id: &str) -> Result<(), Failed> {
+/// Gives a new database its id, its format and its master key.
+pub(super) fn identify(
+    transaction: &WriteTransaction,
+    id: &str,
+    seal: &Seal,
+) -> Result<(), Failed> {
     transaction.open_table(META)?.insert(ID, id)?;
+    write_sealed_by(transaction, seal)?;
     write_format(transaction)
+}
+
+pub(super) fn write_sealed_by(transaction: &WriteTransaction, seal: &Seal) -> Result<(), Failed> {
+    let mut meta = transaction.open_table(META)?;
+    match seal.id() {
+        Some(id) => drop(meta.insert(SEALED_BY, id)?),
+        None => drop(meta.remove(SEALED_BY)?),
+    }
+    Ok(())
+}
+
+/// The id of the master key that seals secrets.
+pub(crate) fn read_sealed_by(database: &Database) -> Result<Option<String>, Failed> {
+    let table = database.begin_read()?.open_table(META)?;
+    Ok(table.get(SEALED_BY)?.map(|id| id.value().to_owned()))
 }
 
 pub(super) fn write_format(transaction: &WriteTransaction) -> Result<(), Failed> {
@@ -35,7 +58,11 @@ pub(crate) fn read_format(database: &Database) -> Result<Option<u64>, Failed> {
 }
 
 pub(crate) fn read_id(database: &Database) -> Result<Option<String>, Failed> {
-    let table = database.begin_read()?.open_table(META)?;
+    id_in(&database.begin_read()?)
+}
+
+pub(super) fn id_in(transaction: &ReadTransaction) -> Result<Option<String>, Failed> {
+    let table = transaction.open_table(META)?;
     Ok(table.get(ID)?.map(|id| id.value().to_owned()))
 }
 

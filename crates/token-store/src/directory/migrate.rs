@@ -54,7 +54,7 @@ fn copy(from: &Path, to: &Path) -> Result<(), OpenError> {
         .map_err(|error| file_error("copy", from, &error))
 }
 
-fn remove_directory(path: &Path) -> Result<(), OpenError> {
+pub(super) fn remove_directory(path: &Path) -> Result<(), OpenError> {
     match fs::remove_dir_all(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             Err(file_error("remove", path, &error))

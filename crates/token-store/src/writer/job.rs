@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use token_core::{TokenId, TokenKind, UnixSeconds};
 
+use super::add::Addition;
 use crate::access_key::{AccessKeyKind, MadeAccessKey};
 use crate::database::Failed;
 use crate::error::StoreError;
+use crate::import::Imported;
 use crate::keyset::{Keyset, KeysetChange};
 use crate::prune::{Forgotten, Pruned};
 use crate::revocation::{Outcome, Revocation};
@@ -19,6 +21,7 @@ pub(crate) enum Job {
     Revoke(Vec<Revocation>, Done<Vec<Outcome>>),
     Keyset(Box<KeysetChange>, Done<Arc<Keyset>>),
     AccessKey(AccessKeyKind, Done<MadeAccessKey>),
+    Add(Vec<Addition>, Done<Imported>),
     Prune(Done<Pruned>),
 }
 
@@ -28,6 +31,7 @@ impl Job {
             Self::Revoke(_, done) => done(Err(error)),
             Self::Keyset(_, done) => done(Err(error)),
             Self::AccessKey(_, done) => done(Err(error)),
+            Self::Add(_, done) => done(Err(error)),
             Self::Prune(done) => done(Err(error)),
         }
     }

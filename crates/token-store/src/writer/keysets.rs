@@ -10,7 +10,9 @@ use super::job::Effect;
 use crate::access_key::{AccessKeyKind, MadeAccessKey};
 use crate::database::{self, Failed, TableKey};
 use crate::error::StoreError;
-use crate::keyset::{Keyset, KeysetChange, NewKeyset, Record, Rotation};
+use crate::keyset::{Keyset, KeysetChange, NewKeyset, Rotation};
+use crate::master_key::Seal;
+use crate::record::Record;
 use crate::revocation::Outcome;
 
 impl Worker {
@@ -22,7 +24,9 @@ impl Worker {
     ) -> Result<Result<Arc<Keyset>, StoreError>, Failed> {
         let now = self.memory.clock.now();
         let subscribe_key = match change {
-            KeysetChange::Create(new) => return create_keyset(transaction, new, now, effects),
+            KeysetChange::Create(new) => {
+                return create_keyset(transaction, &self.memory.seal, new, now, effects);
+            }
             KeysetChange::Set {
                 ref subscribe_key, ..
             }
@@ -31,7 +35,7 @@ impl Worker {
             }
             | KeysetChange::Delete { ref subscribe_key } => subscribe_key.clone(),
         };
-        let record = database::read_record(transaction, &subscribe_key)?;
+        let record = database::read_record(transaction, &self.memory.seal, &subscribe_key)?;
         let keyset = record.and_then(|record| record.into_keyset(&subscribe_key).ok().flatten());
         let Some(mut keyset) = keyset else {
             return Ok(Err(StoreError::UnknownKeyset { subscribe_key }));
@@ -60,7 +64,8 @@ impl Worker {
                     version: keyset.version,
                     keyset: None,
                 };
-                database::write_record(transaction, &subscribe_key, &tombstone)?;
+                let seal = &self.memory.seal;
+                database::write_record(transaction, seal, &subscribe_key, tombstone)?;
                 keep_horizons(transaction, &subscribe_key, &[])?;
                 effects.push(Effect::NoKeyset(subscribe_key));
                 return Ok(Ok(Arc::new(keyset)));
@@ -69,7 +74,12 @@ impl Worker {
         if let Err(error) = changed {
             return Ok(Err(error));
         }
-        Ok(Ok(keep_keyset(transaction, keyset, effects)?))
+        Ok(Ok(keep_keyset(
+            transaction,
+            &self.memory.seal,
+            keyset,
+            effects,
+        )?))
     }
 
     /// A rule for every token of a keyset issued so far; returns its instant.
@@ -95,6 +105,7 @@ impl Worker {
 
 fn create_keyset(
     transaction: &WriteTransaction,
+    seal: &Seal,
     new: NewKeyset,
     now: UnixSeconds,
     effects: &mut Vec<Effect>,
@@ -104,7 +115,7 @@ fn create_keyset(
         Err(error) => return Ok(Err(error)),
     };
     let subscribe_key = keyset.subscribe_key.as_str();
-    match database::read_record(transaction, subscribe_key)? {
+    match database::read_record(transaction, seal, subscribe_key)? {
         Some(Record {
             keyset: Some(_), ..
         }) => {
@@ -117,16 +128,17 @@ fn create_keyset(
         }) => keyset.version = version.saturating_add(1),
         None => {}
     }
-    Ok(Ok(keep_keyset(transaction, keyset, effects)?))
+    Ok(Ok(keep_keyset(transaction, seal, keyset, effects)?))
 }
 
-fn keep_keyset(
+pub(super) fn keep_keyset(
     transaction: &WriteTransaction,
+    seal: &Seal,
     keyset: Keyset,
     effects: &mut Vec<Effect>,
 ) -> Result<Arc<Keyset>, Failed> {
     let subscribe_key = keyset.subscribe_key.as_str();
-    database::write_record(transaction, subscribe_key, &Record::from(&keyset))?;
+    database::write_record(transaction, seal, subscribe_key, Record::from(&keyset))?;
     keep_horizons(transaction, subscribe_key, &keyset.signing_starts())?;
     let keyset = Arc::new(keyset);
     effects.push(Effect::Keyset(Arc::clone(&keyset)));

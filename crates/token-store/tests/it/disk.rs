@@ -26,6 +26,8 @@ struct State {
     log: Vec<Operation>,
     /// After this many more operations they fail with this errno.
     fails: Option<(usize, i32)>,
+    /// Half of a write that fails is done.
+    tears: bool,
     failed: bool,
     /// After this many more reads one has a wrong bit in this byte.
     misreads: Option<(usize, usize)>,
@@ -77,6 +79,11 @@ impl Disk {
         self.state().misreads.is_none()
     }
 
+    /// Half of each write that fails is done from now on.
+    pub(crate) fn tear(&self, tears: bool) {
+        self.state().tears = tears;
+    }
+
     /// Works again. Whether anything had failed.
     pub(crate) fn heal(&self) -> bool {
         let mut state = self.state();
@@ -105,6 +112,10 @@ impl Disk {
             Some((0, errno)) => {
                 let error = io::Error::from_raw_os_error(*errno);
                 state.failed = true;
+                if let (true, Operation::Write(at, mut data)) = (state.tears, operation) {
+                    data.truncate(data.len().div_ceil(2));
+                    apply(&mut state.bytes, &Operation::Write(at, data));
+                }
                 return Err(error);
             }
             Some((left, _)) => *left -= 1,

@@ -6,6 +6,7 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::string_slice,
     clippy::arithmetic_side_effects,
     clippy::as_conversions,
     reason = "a test may panic"
@@ -14,6 +15,7 @@
 mod clocks;
 mod damage;
 mod disk;
+mod exports;
 mod faults;
 mod fixture;
 mod formats;
@@ -24,5 +26,7 @@ mod open;
 mod power;
 mod refusals;
 mod revocations;
+mod scale;
+mod sealed;
 mod sharing;
 mod steps;

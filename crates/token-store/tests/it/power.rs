@@ -236,10 +236,12 @@ fn a_power_cut_costs_nothing_that_was_acknowledged() {
 
 #[test]
 fn a_disk_that_fails_at_any_operation_costs_no_acknowledged_entry() {
-    for errno in [28, 5] {
+    // No space, I/O error, interrupted, read-only; and writes that are cut short.
+    for (errno, torn) in [(28, false), (28, true), (5, true), (4, true), (30, false)] {
         for operations in 0.. {
             let directory = tempfile::tempdir().unwrap();
             let disk = Disk::default();
+            disk.tear(torn);
             let options = || disk.options(&TestClock::new());
             let store = Store::open(directory.path(), options()).unwrap();
             revoke(&store, token(1, START + 600));

@@ -1,0 +1,144 @@
+//! Keysets as the database holds them.
+
+use serde::{Deserialize, Serialize};
+use token_core::{PublishKey, SubscribeKey, UnixSeconds};
+
+use crate::keyset::{Keyset, SigningKey};
+use crate::master_key::Seal;
+use crate::secret::{self, Secret};
+use crate::settings::Settings;
+
+/// A keyset in the database, or what is left of one.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Record {
+    pub(crate) version: u64,
+    /// None once it was deleted: a tombstone.
+    pub(crate) keyset: Option<Live>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Live {
+    name: String,
+    publish_key: String,
+    #[serde(
+        serialize_with = "secret::serialize",
+        deserialize_with = "secret::deserialize"
+    )]
+    secret_key: Secret,
+    signing_keys: Vec<LiveSigningKey>,
+    settings: Settings,
+    created_at: u64,
+    longest_ttl: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LiveSigningKey {
+    from: u64,
+    until: Option<u64>,
+    #[serde(
+        serialize_with = "secret::serialize",
+        deserialize_with = "secret::deserialize"
+    )]
+    key: Secret,
+}
+
+impl From<&Keyset> for Record {
+    fn from(keyset: &Keyset) -> Self {
+        let signing_keys = keyset.signing_keys.iter().map(|key| LiveSigningKey {
+            from: key.from.0,
+            until: key.until.map(|until| until.0),
+            key: key.key.clone(),
+        });
+        Self {
+            version: keyset.version,
+            keyset: Some(Live {
+                name: keyset.name.clone(),
+                publish_key: keyset.publish_key.to_string(),
+                secret_key: keyset.secret_key.clone(),
+                signing_keys: signing_keys.collect(),
+                settings: keyset.settings.clone(),
+                created_at: keyset.created_at.0,
+                longest_ttl: keyset.longest_ttl,
+            }),
+        }
+    }
+}
+
+/// What a secret is for, as a sealed one is bound to it: the keyset and, of a
+/// signing key, the start of its period.
+fn place(subscribe_key: &str, signing_from: Option<u64>) -> String {
+    match signing_from {
+        None => format!("keysets/{subscribe_key}/secret_key"),
+        Some(from) => format!("keysets/{subscribe_key}/signing_key/{from}"),
+    }
+}
+
+impl Record {
+    /// The record as the database holds it.
+    pub(crate) fn close(
+        mut self,
+        seal: &Seal,
+        subscribe_key: &str,
+    ) -> Result<Self, ring::error::Unspecified> {
+        if let Some(live) = &mut self.keyset {
+            live.secret_key = seal.close(&place(subscribe_key, None), &live.secret_key)?;
+            for key in &mut live.signing_keys {
+                key.key = seal.close(&place(subscribe_key, Some(key.from)), &key.key)?;
+            }
+        }
+        Ok(self)
+    }
+
+    /// The record that the database holds. `Err` says which secret does not
+    /// open.
+    pub(crate) fn open(mut self, seal: &Seal, subscribe_key: &str) -> Result<Self, String> {
+        let closed = |what| move || format!("the {what} of keyset `{subscribe_key}` does not open");
+        if let Some(live) = &mut self.keyset {
+            live.secret_key = seal
+                .open(&place(subscribe_key, None), &live.secret_key)
+                .ok_or_else(closed("secret key"))?;
+            for key in &mut live.signing_keys {
+                key.key = seal
+                    .open(&place(subscribe_key, Some(key.from)), &key.key)
+                    .ok_or_else(closed("signing key"))?;
+            }
+        }
+        Ok(self)
+    }
+
+    /// The name for people; none of a tombstone.
+    pub(crate) fn name(&self) -> Option<&str> {
+        self.keyset.as_ref().map(|live| live.name.as_str())
+    }
+
+    /// The keyset, or `None` for a tombstone. `Err` says that the record is
+    /// not one that we wrote.
+    pub(crate) fn into_keyset(self, subscribe_key: &str) -> Result<Option<Keyset>, String> {
+        let Some(live) = self.keyset else {
+            return Ok(None);
+        };
+        let wrong = |what: &str| format!("keyset `{subscribe_key}` has no usable {what}");
+        let signing_keys = live.signing_keys.into_iter().map(|key| {
+            secret::from_hex::<32>(key.key.expose()).ok_or_else(|| wrong("signing key"))?;
+            Ok(SigningKey {
+                from: UnixSeconds(key.from),
+                until: key.until.map(UnixSeconds),
+                key: key.key,
+            })
+        });
+        Ok(Some(Keyset {
+            name: live.name,
+            subscribe_key: SubscribeKey::new(subscribe_key).map_err(|_| wrong("subscribe key"))?,
+            publish_key: PublishKey::new(&live.publish_key).map_err(|_| wrong("publish key"))?,
+            secret_key: live.secret_key,
+            signing_keys: signing_keys.collect::<Result<_, String>>()?,
+            settings: live.settings,
+            version: self.version,
+            created_at: UnixSeconds(live.created_at),
+            longest_ttl: live.longest_ttl,
+        }))
+    }
+}

@@ -1,0 +1,205 @@
+//! What an import adds. It only adds: whatever is denied stays denied, and a
+//! keyset that is here stays as it is.
+
+use redb::WriteTransaction;
+use token_core::limits::{NAME_BYTES_MAX, REQUEST_SKEW_SECONDS_MAX};
+use token_core::{TokenKind, UnixSeconds};
+
+use super::Worker;
+use super::job::Effect;
+use super::keysets::keep_keyset;
+use crate::database::{self, Denied, Failed, TableKey};
+use crate::error::StoreError;
+use crate::export::Line;
+use crate::import::Imported;
+use crate::keyset::Keyset;
+use crate::prune::Forgotten;
+use crate::record::Record;
+
+/// Something to add.
+pub(crate) enum Addition {
+    /// A line that is no keyset.
+    Line(Line),
+    /// A keyset, or the tombstone of one.
+    Keyset {
+        subscribe_key: String,
+        version: u64,
+        keyset: Option<Box<Keyset>>,
+    },
+}
+
+impl Worker {
+    pub(super) fn add(
+        &self,
+        transaction: &WriteTransaction,
+        additions: Vec<Addition>,
+        effects: &mut Vec<Effect>,
+    ) -> Result<Result<Imported, StoreError>, Failed> {
+        let mut imported = Imported::default();
+        for addition in additions {
+            let added = match addition {
+                Addition::Line(line) => self.add_line(transaction, line, effects, &mut imported)?,
+                Addition::Keyset {
+                    subscribe_key,
+                    version,
+                    keyset,
+                } => {
+                    let keyset = keyset.map(|keyset| *keyset);
+                    let record = (subscribe_key, version, keyset);
+                    self.add_keyset(transaction, record, effects, &mut imported)?;
+                    Some(())
+                }
+            };
+            if added.is_none() {
+                return Ok(Err(StoreError::TooLong));
+            }
+        }
+        Ok(Ok(imported))
+    }
+
+    /// `None` when a scope or uuid is longer than any can be.
+    fn add_line(
+        &self,
+        transaction: &WriteTransaction,
+        line: Line,
+        effects: &mut Vec<Effect>,
+        imported: &mut Imported,
+    ) -> Result<Option<()>, Failed> {
+        match line {
+            Line::Horizon {
+                kind,
+                scope,
+                from,
+                until,
+            } => return self.add_horizon(transaction, kind.0, scope, (from, until), effects),
+            Line::Rule {
+                kind,
+                scope,
+                uuid,
+                until,
+            } => {
+                let fits = uuid
+                    .as_ref()
+                    .is_none_or(|uuid| uuid.len() <= NAME_BYTES_MAX);
+                let key = TableKey::of_scope(kind.0, &scope).filter(|_| fits);
+                let Some(key) = key.map(|key| key.with_rule(uuid.as_deref())) else {
+                    return Ok(None);
+                };
+                let until = UnixSeconds(until);
+                if database::add_rule(transaction, &key, until)?.is_none() {
+                    imported.rules = imported.rules.saturating_add(1);
+                    effects.push(Effect::Rule {
+                        kind: kind.0,
+                        scope,
+                        uuid,
+                        until,
+                    });
+                }
+            }
+            Line::Token {
+                kind,
+                scope,
+                id,
+                issued_at,
+                expires_at,
+            } => {
+                let Some(key) = TableKey::of_scope(kind.0, &scope) else {
+                    return Ok(None);
+                };
+                let (key, expires_at) = (key.with_token(id.0), UnixSeconds(expires_at));
+                let issued_at = issued_at.map(UnixSeconds);
+                let denied = database::deny(transaction, &key, expires_at, issued_at)?;
+                if !matches!(denied, Denied::Already) {
+                    imported.tokens = imported.tokens.saturating_add(1);
+                    effects.push(Effect::Deny {
+                        kind: kind.0,
+                        scope,
+                        id: id.0,
+                        expires_at,
+                    });
+                }
+            }
+            Line::AccessKey { kind, sha256 } => {
+                let Some(hash) = crate::secret::from_hex::<32>(&sha256) else {
+                    return Ok(None);
+                };
+                if !database::has_access_key(transaction, kind.0)? {
+                    database::write_access_key(transaction, kind.0, *hash)?;
+                    effects.push(Effect::AccessKey(kind.0, *hash));
+                }
+            }
+            Line::Keyset { .. } | Line::End { .. } => {}
+        }
+        Ok(Some(()))
+    }
+
+    /// A horizon is one signing key's: it is taken for a key that is here, or
+    /// whose keyset comes later in the same import.
+    fn add_horizon(
+        &self,
+        transaction: &WriteTransaction,
+        kind: TokenKind,
+        scope: String,
+        (from, until): (u64, u64),
+        effects: &mut Vec<Effect>,
+    ) -> Result<Option<()>, Failed> {
+        let Some(key) = TableKey::of_scope(kind, &scope) else {
+            return Ok(None);
+        };
+        let here = self.memory.keysets.load().get(&scope).cloned();
+        let is_foreign = |keyset: &Keyset| !keyset.signing_starts().contains(&from);
+        if kind == TokenKind::AccessManager && here.is_some_and(|keyset| is_foreign(&keyset)) {
+            return Ok(Some(()));
+        }
+        let horizon = database::raise_horizon(transaction, &key, from, until)?;
+        effects.push(Effect::Forget(Forgotten {
+            horizons: vec![(kind, scope, from, horizon)],
+            ..Forgotten::default()
+        }));
+        Ok(Some(()))
+    }
+
+    /// Adds a keyset that is not here, and with it a rule for all its tokens:
+    /// what was revoked after the export was made is not in it, and nobody
+    /// knows what that was.
+    fn add_keyset(
+        &self,
+        transaction: &WriteTransaction,
+        (subscribe_key, version, keyset): (String, u64, Option<Keyset>),
+        effects: &mut Vec<Effect>,
+        imported: &mut Imported,
+    ) -> Result<(), Failed> {
+        let seal = &self.memory.seal;
+        if database::read_record(transaction, seal, &subscribe_key)?.is_some() {
+            imported.kept_keysets.push(subscribe_key);
+            return Ok(());
+        }
+        let Some(keyset) = keyset else {
+            let tombstone = Record {
+                version,
+                keyset: None,
+            };
+            return database::write_record(transaction, seal, &subscribe_key, tombstone);
+        };
+        let kind = TokenKind::AccessManager;
+        // Tokens of a granter with a fast clock are ahead of ours.
+        let now = self.memory.clock.now();
+        let until = self
+            .memory
+            .rule_instant(kind, &subscribe_key)
+            .max(now.saturating_add(REQUEST_SKEW_SECONDS_MAX));
+        if let Some(scope) = TableKey::of_scope(kind, &subscribe_key) {
+            database::add_rule(transaction, &scope.with_rule(None), until)?;
+        }
+        effects.push(Effect::Rule {
+            kind,
+            scope: subscribe_key.clone(),
+            uuid: None,
+            until,
+        });
+        keep_keyset(transaction, seal, keyset, effects)?;
+        imported.revoked_until = Some(until);
+        imported.added_keysets.push(subscribe_key);
+        Ok(())
+    }
+}
