@@ -1,9 +1,11 @@
 //! The internal API, over the network or in this process.
 
 use std::fmt;
+use std::path::Path;
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use token_store::MasterKey;
 
 use crate::args::Connection;
 
@@ -15,6 +17,20 @@ use remote::Remote;
 
 /// Where the data directory is when nothing else is said.
 pub(crate) const DATA_DIR_DEFAULT: &str = "usher-data";
+
+impl Connection {
+    fn master_key(&self) -> Result<Option<MasterKey>, Failure> {
+        master_key(self.master_key_file.as_deref())
+    }
+}
+
+/// The master key that is given by file or variable.
+pub(crate) fn master_key(file: Option<&Path>) -> Result<Option<MasterKey>, Failure> {
+    let environment =
+        |name: &str| std::env::var_os(name).and_then(|value| value.into_string().ok());
+    token_server::read_master_key(file, environment)
+        .map_err(|error| Failure::new("invalid_configuration", error.to_string()))
+}
 
 /// One of the two ways to the internal API.
 pub(crate) enum Api {
@@ -67,16 +83,18 @@ struct Answer {
 impl Api {
     pub(crate) fn connect(connection: &Connection) -> Result<Self, Failure> {
         match (&connection.data_dir, &connection.server) {
-            (Some(dir), _) => Local::open(dir).map(Self::Local),
+            (Some(dir), _) => Local::open(dir, connection.master_key()?).map(Self::Local),
             (None, Some(server)) => Remote::new(server, connection).map(Self::Remote),
-            (None, None) => Local::open(DATA_DIR_DEFAULT.as_ref()).map(Self::Local),
+            (None, None) => {
+                Local::open(DATA_DIR_DEFAULT.as_ref(), connection.master_key()?).map(Self::Local)
+            }
         }
     }
 
     /// The same, but a data directory that is named and not there is made.
     pub(crate) fn connect_or_create(connection: &Connection) -> Result<Self, Failure> {
         match &connection.data_dir {
-            Some(dir) => Local::create(dir).map(Self::Local),
+            Some(dir) => Local::create(dir, connection.master_key()?).map(Self::Local),
             None => Self::connect(connection),
         }
     }

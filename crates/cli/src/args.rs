@@ -31,6 +31,9 @@ pub(crate) enum Verb {
     /// Replace the admin key.
     #[command(subcommand)]
     AdminKey(AdminKeyVerb),
+    /// Check, back up, restore, move, shrink and seal the store.
+    #[command(subcommand)]
+    Store(StoreVerb),
     /// Issue a token.
     Grant(Box<Grant>),
     /// Revoke a token, a uuid's tokens, or every token of a keyset.
@@ -96,6 +99,9 @@ pub(crate) struct Connection {
     /// Data directory of a stopped server [default: ./usher-data]. Wins over --server.
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
+    /// File with the master key of a sealed data directory [or the variable `USHER_MASTER_KEY`].
+    #[arg(long, value_name = "FILE", env = "USHER_MASTER_KEY_FILE")]
+    pub(crate) master_key_file: Option<PathBuf>,
     /// Internal address of a running server.
     #[arg(long, value_name = "URL", env = "USHER_SERVER")]
     pub(crate) server: Option<String>,
@@ -189,6 +195,75 @@ pub(crate) enum AdminKeyVerb {
     Rotate {
         #[command(flatten)]
         connection: Connection,
+    },
+}
+
+/// The data directory of a stopped server.
+#[derive(Debug, Args)]
+pub(crate) struct Data {
+    /// Data directory of a stopped server [default: ./usher-data].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// File with the master key of a sealed data directory [or the variable `USHER_MASTER_KEY`].
+    #[arg(long, value_name = "FILE", env = "USHER_MASTER_KEY_FILE")]
+    pub(crate) master_key_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum StoreVerb {
+    /// Read every entry and every checksum of a stopped server's store.
+    Check {
+        #[command(flatten)]
+        data: Data,
+    },
+    /// Write a backup into `backups` of the data directory; the server may run.
+    Backup {
+        #[command(flatten)]
+        connection: Connection,
+    },
+    /// Make a new data directory from a backup, and revoke all its tokens.
+    ///
+    /// A backup does not know what was revoked after it was made, so every token
+    /// issued before the restore is dead.
+    Restore {
+        /// The backup.
+        file: PathBuf,
+        #[command(flatten)]
+        data: Data,
+    },
+    /// Write the store as lines of JSON.
+    Export {
+        /// A new file; `-` is standard output.
+        #[arg(default_value = "-")]
+        file: PathBuf,
+        /// With secret keys, signing keys and hashes of access keys.
+        #[arg(long)]
+        secrets: bool,
+        #[command(flatten)]
+        data: Data,
+    },
+    /// Add what an export holds; nothing is taken away.
+    ///
+    /// A keyset that is not here is added with a rule that revokes every token
+    /// issued before; one that is here stays as it is.
+    Import {
+        /// The export.
+        file: PathBuf,
+        #[command(flatten)]
+        data: Data,
+    },
+    /// Write the database anew, as small as it can be.
+    Compact {
+        #[command(flatten)]
+        data: Data,
+    },
+    /// Seal the secrets under a master key, for the first time or anew.
+    Rekey {
+        /// File with the new master key; the present one is given as always.
+        #[arg(long, value_name = "FILE")]
+        new_master_key_file: PathBuf,
+        #[command(flatten)]
+        data: Data,
     },
 }
 

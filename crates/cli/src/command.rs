@@ -9,6 +9,7 @@ mod inspect;
 mod keyset;
 mod revoke;
 mod serve;
+mod store;
 mod verify;
 
 use std::ffi::OsString;
@@ -54,6 +55,7 @@ fn dispatch(verb: Verb, output: &Output) -> Result<Exit, Failure> {
         Verb::Serve(arguments) => serve::run(&arguments, output),
         Verb::Keyset(verb) => keyset::run(&verb, output),
         Verb::AdminKey(verb) => admin_key::run(&verb, output),
+        Verb::Store(verb) => store::run(&verb, output),
         Verb::Grant(arguments) => grant::run(&arguments, output),
         Verb::Revoke(arguments) => revoke::run(&arguments, output),
         Verb::Inspect(arguments) => inspect::run(&arguments, output),

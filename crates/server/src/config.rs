@@ -1,6 +1,7 @@
 //! `usher.toml` and the `USHER_*` variables.
 
 mod document;
+mod master_key;
 mod read;
 mod risks;
 mod tls;
@@ -13,11 +14,12 @@ use std::path::PathBuf;
 
 use ipnet::IpNet;
 use serde_json::Value;
-use token_store::{NewKeyset, Secret};
+use token_store::{MasterKey, NewKeyset, Secret};
 
 use crate::conn::ConnectionLimits;
 use crate::tls::TlsFiles;
 
+pub use master_key::read_master_key;
 pub use read::ConfigError;
 pub use upstream::{InvalidUpstream, Upstream};
 
@@ -27,6 +29,9 @@ pub use upstream::{InvalidUpstream, Upstream};
 pub struct Config {
     /// Where the store is. Default `usher-data`.
     pub data_dir: PathBuf,
+    /// Seals the secrets of the data directory. Default: none, they are in
+    /// plain.
+    pub master_key: Option<MasterKey>,
     /// Where the dialects are served. Default 127.0.0.1:8080; port 0 takes a
     /// free one.
     pub listen: SocketAddr,
@@ -134,6 +139,7 @@ impl Default for Config {
         let loopback = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
         Self {
             data_dir: PathBuf::from("usher-data"),
+            master_key: None,
             listen: loopback(8080),
             internal_listen: loopback(8081),
             internal_allow_remote: false,

@@ -1,6 +1,7 @@
 //! The internal listener: checks and administration.
 
 mod access;
+mod backup;
 mod check;
 mod grant;
 mod keysets;
@@ -68,6 +69,7 @@ enum Route<'a> {
     Rotate(&'a str),
     AdminKeyRotate,
     VerifierKeyRotate,
+    Backup,
     Unknown,
 }
 
@@ -93,6 +95,7 @@ impl<'a> Route<'a> {
             ["", "v1", "keysets", key, "rotate"] => Self::Rotate(key),
             ["", "v1", "admin-key", "rotate"] => Self::AdminKeyRotate,
             ["", "v1", "verifier-key", "rotate"] => Self::VerifierKeyRotate,
+            ["", "v1", "backup"] => Self::Backup,
             _ => Self::Unknown,
         }
     }
@@ -112,6 +115,7 @@ impl<'a> Route<'a> {
             | Self::Rotate(_)
             | Self::AdminKeyRotate
             | Self::VerifierKeyRotate
+            | Self::Backup
             | Self::Unknown => Class::Admin,
         }
     }
@@ -125,7 +129,8 @@ impl<'a> Route<'a> {
             | Self::Tokens(_)
             | Self::Rotate(_)
             | Self::AdminKeyRotate
-            | Self::VerifierKeyRotate => &[Method::POST],
+            | Self::VerifierKeyRotate
+            | Self::Backup => &[Method::POST],
             Self::Keysets | Self::Revocations(_) => &[Method::GET, Method::POST],
             Self::Keyset(_) => &[Method::GET, Method::PATCH, Method::DELETE],
             // Whatever a proxy asks with is taken, and answered by itself.
@@ -148,6 +153,7 @@ pub(crate) fn body_limit(path: &str) -> usize {
         | Route::Rotate(_)
         | Route::AdminKeyRotate
         | Route::VerifierKeyRotate
+        | Route::Backup
         | Route::Unknown => GRANT_BODY_BYTES_MAX,
     }
 }
@@ -209,6 +215,7 @@ async fn answer(
         Route::Rotate(key) => keysets::rotate(service, key, body).await,
         Route::AdminKeyRotate => keysets::rotate_admin_key(service).await,
         Route::VerifierKeyRotate => keysets::rotate_verifier_key(service).await,
+        Route::Backup => backup::backup(service).await,
         Route::ForwardAuth(_) | Route::Unknown => Err(no_such_route()),
     }
 }

@@ -26,7 +26,7 @@ mod tls;
 
 pub use bytes::Bytes;
 pub use clock::SystemClock;
-pub use config::{Config, ConfigError, DeclaredKeyset, InvalidUpstream, Upstream};
+pub use config::{Config, ConfigError, DeclaredKeyset, InvalidUpstream, Upstream, read_master_key};
 pub use conn::{ConnectionLimits, Handler, Listener, Refusal, RequestBody, ResponseBody};
 pub use http;
 pub use internal::Caller;

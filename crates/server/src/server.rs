@@ -157,7 +157,7 @@ impl Server {
     /// As [`Server::start`].
     pub async fn start_at(config: Config, clock: impl Clock) -> Result<Self, StartError> {
         let (live, config) = reload::live(config).await?;
-        let service = Service::with_live(&config.data_dir, Arc::new(clock), live)?;
+        let service = Service::with_live(&config, Arc::new(clock), live)?;
         let changes = declared::plan(&service, &config.keysets)?;
         declared::apply(&service, changes).await?;
         let first_start = first::prepare(&service).await?;

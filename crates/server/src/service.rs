@@ -5,7 +5,7 @@ mod live;
 mod writes;
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arc_swap::{ArcSwap, Guard};
@@ -48,6 +48,7 @@ struct Inner {
     patterns: PatternCache,
     prepared: ArcSwap<HashMap<String, Arc<Prepared>>>,
     nobody: String,
+    backups: PathBuf,
 }
 
 impl Service {
@@ -72,19 +73,20 @@ impl Service {
     ///
     /// [`StartError`] when the store does not open.
     pub fn configured(config: &Config, clock: impl Clock) -> Result<Self, StartError> {
-        Self::with_live(&config.data_dir, Arc::new(clock), Live::new(config)?)
+        Self::with_live(config, Arc::new(clock), Live::new(config)?)
     }
 
     pub(crate) fn with_live(
-        data_dir: &Path,
+        config: &Config,
         clock: Arc<dyn Clock>,
         live: Live,
     ) -> Result<Self, StartError> {
         let options = OpenOptions {
             clock: Arc::clone(&clock),
             wrap_backend: None,
+            master_key: config.master_key.clone(),
         };
-        let store = Store::open(data_dir, options).map_err(StartError::Store)?;
+        let store = Store::open(&config.data_dir, options).map_err(StartError::Store)?;
         let nobody = writes::random_text().ok_or(StartError::NoRandomness)?;
         Ok(Self {
             inner: Arc::new(Inner {
@@ -95,6 +97,7 @@ impl Service {
                 patterns: PatternCache::new(PATTERN_CACHE_BYTES),
                 prepared: ArcSwap::default(),
                 nobody,
+                backups: config.data_dir.join("backups"),
             }),
         })
     }
@@ -140,6 +143,11 @@ impl Service {
 
     pub(crate) fn store(&self) -> &Store {
         &self.inner.store
+    }
+
+    /// Where backups go.
+    pub(crate) fn backups(&self) -> &Path {
+        &self.inner.backups
     }
 
     /// The configuration of this moment. Within one request, ask once.

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use token_server::{Bytes, Caller, Service, SystemClock, http};
+use token_server::{Bytes, Caller, Config, Service, SystemClock, http};
+use token_store::MasterKey;
 use tokio::runtime::Runtime;
 
 use super::{Answer, Failure};
@@ -13,7 +14,7 @@ pub(crate) struct Local {
 }
 
 impl Local {
-    pub(super) fn open(data_dir: &Path) -> Result<Self, Failure> {
+    pub(super) fn open(data_dir: &Path, master_key: Option<MasterKey>) -> Result<Self, Failure> {
         if !data_dir.exists() {
             return Err(Failure::new(
                 "no_data_directory",
@@ -24,12 +25,16 @@ impl Local {
                 ),
             ));
         }
-        Self::create(data_dir)
+        Self::create(data_dir, master_key)
     }
 
     /// The same, but a directory that is not there is made.
-    pub(super) fn create(data_dir: &Path) -> Result<Self, Failure> {
-        let service = Service::open(data_dir, SystemClock::new())
+    pub(super) fn create(data_dir: &Path, master_key: Option<MasterKey>) -> Result<Self, Failure> {
+        let mut config = Config::default();
+        data_dir.clone_into(&mut config.data_dir);
+        config.trusted_peers.clear();
+        config.master_key = master_key;
+        let service = Service::configured(&config, SystemClock::new())
             .map_err(|error| Failure::new("store_unavailable", error.to_string()))?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()

@@ -16,7 +16,7 @@ use crate::exit::Exit;
 use crate::output::Output;
 
 /// Where new keys go when nobody is looking, inside the data directory.
-const KEYS_FILE: &str = "first-keys.txt";
+pub(super) const KEYS_FILE: &str = "first-keys.txt";
 
 pub(super) fn run(arguments: &Serve, output: &Output) -> Result<Exit, Failure> {
     // Decided once: a reload must not take a lost file for a default.

@@ -14,4 +14,5 @@ mod flows;
 mod memory;
 mod offline;
 mod serve;
+mod store;
 mod usher;

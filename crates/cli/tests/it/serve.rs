@@ -18,7 +18,7 @@ pub(crate) struct Running {
     pub(crate) child: Child,
     lines: BufReader<ChildStdout>,
     pub(crate) public: String,
-    internal: String,
+    pub(crate) internal: String,
 }
 
 impl Running {
@@ -62,7 +62,7 @@ impl Running {
         line
     }
 
-    fn key(&mut self, label: &str) -> String {
+    pub(crate) fn key(&mut self, label: &str) -> String {
         loop {
             let line = self.line();
             assert!(!line.is_empty(), "no {label} was printed");
@@ -81,7 +81,7 @@ impl Running {
     }
 
     /// Asks it to stop, and waits.
-    fn stop(mut self) -> Option<i32> {
+    pub(crate) fn stop(mut self) -> Option<i32> {
         self.signal("-TERM");
         self.child.wait().unwrap().code()
     }

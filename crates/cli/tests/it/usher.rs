@@ -29,7 +29,13 @@ impl Ran {
 
 pub(crate) fn command(arguments: &[impl AsRef<OsStr>]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_usher"));
-    for name in ["USHER_SERVER", "USHER_ADMIN_KEY", "USHER_KEYSET"] {
+    for name in [
+        "USHER_SERVER",
+        "USHER_ADMIN_KEY",
+        "USHER_KEYSET",
+        "USHER_MASTER_KEY",
+        "USHER_MASTER_KEY_FILE",
+    ] {
         command.env_remove(name);
     }
     command.args(arguments);

@@ -11,7 +11,7 @@ use ipnet::IpNet;
 use serde::Deserialize;
 
 use super::tls::{self, CLIENT_CERTIFICATE, ClientCertificate};
-use super::{Config, DeclaredKeyset, document, upstream};
+use super::{Config, DeclaredKeyset, document, read_master_key, upstream};
 use crate::conn::ConnectionLimits;
 
 /// Why there is no configuration. Never quotes a value: it may be a secret.
@@ -79,6 +79,7 @@ impl core::error::Error for ConfigError {}
 #[serde(deny_unknown_fields)]
 struct File {
     data_dir: Option<PathBuf>,
+    master_key_file: Option<PathBuf>,
     listen: Option<core::net::SocketAddr>,
     internal_listen: Option<core::net::SocketAddr>,
     internal_allow_remote: Option<bool>,
@@ -211,7 +212,7 @@ fn beside(config: &Path, paths: Vec<PathBuf>) -> Vec<PathBuf> {
     paths.into_iter().map(|path| folder.join(path)).collect()
 }
 
-fn read_text(path: &Path) -> Result<String, ConfigError> {
+pub(super) fn read_text(path: &Path) -> Result<String, ConfigError> {
     std::fs::read_to_string(path).map_err(|error| ConfigError::Unreadable {
         path: path.to_owned(),
         cause: error.to_string(),
@@ -272,6 +273,7 @@ const NETWORKS: &str = "a list of addresses or networks, such as 10.0.0.0/8";
 impl File {
     fn overlay<E: Fn(&str) -> Option<String>>(&mut self, from: &mut Sources<'_, E>) {
         from.set("USHER_DATA_DIR", "a path", &mut self.data_dir);
+        from.set("USHER_MASTER_KEY_FILE", "a path", &mut self.master_key_file);
         from.set("USHER_LISTEN", ADDRESS, &mut self.listen);
         from.set("USHER_INTERNAL_LISTEN", ADDRESS, &mut self.internal_listen);
         from.set(
@@ -322,6 +324,10 @@ impl File {
         self.take_tls(&mut config, &mut from.errors);
         self.limits.apply(&mut config.limits);
         config.data_dir = self.data_dir.unwrap_or(config.data_dir);
+        match read_master_key(self.master_key_file.as_deref(), from.environment) {
+            Ok(master_key) => config.master_key = master_key,
+            Err(error) => from.errors.push(error),
+        }
         config.listen = self.listen.unwrap_or(config.listen);
         config.internal_listen = self.internal_listen.unwrap_or(config.internal_listen);
         config.internal_allow_remote = self.internal_allow_remote.unwrap_or(false);

@@ -151,6 +151,12 @@ fn keep_fixed(config: &mut Config, running: &Config) -> Vec<&'static str> {
         "data_dir",
         &mut kept,
     );
+    keep(
+        &mut config.master_key,
+        &running.master_key,
+        "master_key",
+        &mut kept,
+    );
     keep(&mut config.listen, &running.listen, "listen", &mut kept);
     keep(
         &mut config.internal_listen,

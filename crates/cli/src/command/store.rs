@@ -1,0 +1,142 @@
+//! `usher store`.
+
+mod rewrite;
+mod transfer;
+
+use std::io::{IsTerminal as _, Write as _};
+use std::path::Path;
+
+use serde::Deserialize;
+use serde_json::json;
+use token_server::SystemClock;
+use token_store::{OpenOptions, Progress, Store};
+
+use crate::api::{Api, DATA_DIR_DEFAULT, Failure, master_key};
+use crate::args::{Connection, Data, StoreVerb};
+use crate::exit::Exit;
+use crate::output::{Output, Sheet};
+
+pub(super) fn run(verb: &StoreVerb, output: &Output) -> Result<Exit, Failure> {
+    match verb {
+        StoreVerb::Check { data } => check(data, output),
+        StoreVerb::Backup { connection } => backup(connection, output),
+        StoreVerb::Restore { file, data } => transfer::restore(file, data, output),
+        StoreVerb::Export {
+            file,
+            secrets,
+            data,
+        } => transfer::export(file, *secrets, data, output),
+        StoreVerb::Import { file, data } => transfer::import(file, data, output),
+        StoreVerb::Compact { data } => rewrite::compact(data, output),
+        StoreVerb::Rekey {
+            new_master_key_file,
+            data,
+        } => rewrite::rekey(new_master_key_file, data, output),
+    }
+}
+
+impl Data {
+    fn directory(&self) -> &Path {
+        self.data_dir
+            .as_deref()
+            .unwrap_or_else(|| DATA_DIR_DEFAULT.as_ref())
+    }
+
+    fn options(&self) -> Result<OpenOptions, Failure> {
+        let mut options = OpenOptions::new(SystemClock::new());
+        options.master_key = master_key(self.master_key_file.as_deref())?;
+        Ok(options)
+    }
+
+    /// The store, which must be there.
+    fn open(&self) -> Result<Store, Failure> {
+        self.must_exist()?;
+        Store::open(self.directory(), self.options()?).map_err(|error| unavailable(&error))
+    }
+
+    fn must_exist(&self) -> Result<(), Failure> {
+        let directory = self.directory();
+        if directory.exists() {
+            return Ok(());
+        }
+        let message = format!(
+            "there is no data directory `{}`; name one with --data-dir",
+            directory.display()
+        );
+        Err(Failure::new("no_data_directory", message))
+    }
+}
+
+fn unavailable(error: &impl ToString) -> Failure {
+    Failure::new("store_unavailable", error.to_string())
+}
+
+/// Does long work, and says on a terminal how far it is.
+fn with_progress<T>(work: impl FnOnce(&mut Progress<'_>) -> T) -> T {
+    let is_watched = std::io::stderr().is_terminal();
+    let mut tell = |done: u64| {
+        if is_watched {
+            let mut err = anstream::stderr().lock();
+            drop(write!(err, "\r{done} entries").and_then(|()| err.flush()));
+        }
+    };
+    let mut progress = Progress::new(&mut tell);
+    let result = work(&mut progress);
+    if is_watched && progress.done() >= 10_000 {
+        drop(writeln!(anstream::stderr().lock()));
+    }
+    result
+}
+
+fn check(data: &Data, output: &Output) -> Result<Exit, Failure> {
+    let store = data.open()?;
+    let checked = with_progress(|progress| store.check(progress))
+        .map_err(|error| Failure::new("inconsistent", error.to_string()))?;
+    let counts = checked.counts;
+    let answer = json!({ "status": "ok", "tokens": counts.tokens, "rules": counts.rules,
+        "horizons": counts.horizons, "keysets": counts.keysets, "sequence": checked.sequence,
+        "sealed_by": checked.sealed_by });
+    output.answer(&answer, || {
+        let mut sheet = Sheet::default();
+        sheet
+            .row("store", "in order")
+            .row("revoked tokens", counts.tokens.to_string())
+            .row("rules", counts.rules.to_string())
+            .row("keysets", counts.keysets.to_string())
+            .row("commits", checked.sequence.to_string())
+            .row("secrets", secrets(checked.sealed_by.as_deref()));
+        sheet.render()
+    })?;
+    Ok(Exit::Yes)
+}
+
+fn secrets(sealed_by: Option<&str>) -> String {
+    sealed_by.map_or_else(
+        || "in plain".to_owned(),
+        |id| format!("sealed under the master key {id}"),
+    )
+}
+
+#[derive(Deserialize)]
+struct Made {
+    path: String,
+    entries: u64,
+    bytes: u64,
+    sequence: u64,
+}
+
+fn backup(connection: &Connection, output: &Output) -> Result<Exit, Failure> {
+    let made: Made = Api::connect(connection)?.post("/v1/backup", &json!({}))?;
+    let answer = json!({ "path": made.path, "entries": made.entries, "bytes": made.bytes,
+        "sequence": made.sequence });
+    output.answer(&answer, || {
+        let mut sheet = Sheet::default();
+        sheet
+            .row("backup", &made.path)
+            .row("entries", made.entries.to_string())
+            .row("bytes", made.bytes.to_string())
+            .row("commits", made.sequence.to_string());
+        sheet.render()
+    })?;
+    Ok(Exit::Yes)
+}

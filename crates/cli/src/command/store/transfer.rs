@@ -1,0 +1,122 @@
+//! `usher store export`, `import` and `restore`.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+
+use serde_json::{Value, json};
+use token_store::{ExportError, ExportFile, ExportSecrets, Exported, Imported, Store};
+
+use super::{unavailable, with_progress};
+use crate::api::Failure;
+use crate::args::Data;
+use crate::exit::Exit;
+use crate::output::{NOTE, Output, Sheet};
+
+pub(super) fn export(
+    file: &Path,
+    secrets: bool,
+    data: &Data,
+    output: &Output,
+) -> Result<Exit, Failure> {
+    let store = data.open()?;
+    let secrets = if secrets {
+        ExportSecrets::Include
+    } else {
+        ExportSecrets::LeaveOut
+    };
+    if file == Path::new("-") {
+        write(&store, secrets, &mut std::io::stdout().lock()).map_err(|error| failed(&error))?;
+        return Ok(Exit::Yes);
+    }
+    let cannot = |error: std::io::Error| {
+        Failure::local(format!("cannot write `{}`: {error}", file.display()))
+    };
+    let made = File::options()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(file)
+        .map_err(cannot)?;
+    let mut out = BufWriter::new(made);
+    let exported = write(&store, secrets, &mut out).map_err(|error| failed(&error))?;
+    out.get_ref().sync_all().map_err(cannot)?;
+    let answer = json!({ "path": file, "entries": exported.entries, "bytes": exported.bytes,
+        "sequence": exported.sequence });
+    output.answer(&answer, || {
+        let mut sheet = Sheet::default();
+        sheet
+            .row("export", file.display().to_string())
+            .row("entries", exported.entries.to_string());
+        sheet.render()
+    })?;
+    Ok(Exit::Yes)
+}
+
+fn write(
+    store: &Store,
+    secrets: ExportSecrets,
+    out: &mut dyn Write,
+) -> Result<Exported, ExportError> {
+    with_progress(|progress| store.export(out, secrets, progress))
+}
+
+pub(super) fn import(file: &Path, data: &Data, output: &Output) -> Result<Exit, Failure> {
+    let store = data.open()?;
+    let file = read(file)?;
+    let imported = with_progress(|progress| store.import(&file, progress));
+    let imported = imported.map_err(|error| failed(&error))?;
+    show(&imported, output)
+}
+
+pub(super) fn restore(file: &Path, data: &Data, output: &Output) -> Result<Exit, Failure> {
+    let file = read(file)?;
+    let (directory, options) = (data.directory(), data.options()?);
+    let imported =
+        with_progress(|progress| token_store::restore(&file, directory, options, progress));
+    show(&imported.map_err(|error| failed(&error))?, output)
+}
+
+fn read(file: &Path) -> Result<ExportFile, Failure> {
+    with_progress(|progress| ExportFile::open(file, progress)).map_err(|error| failed(&error))
+}
+
+fn failed(error: &ExportError) -> Failure {
+    if matches!(error, ExportError::Store(_) | ExportError::Open(_)) {
+        return unavailable(error);
+    }
+    Failure::new("export", error.to_string())
+}
+
+fn show(imported: &Imported, output: &Output) -> Result<Exit, Failure> {
+    let until = imported.revoked_until.map(|until| until.0);
+    let answer: Value = json!({ "tokens": imported.tokens, "rules": imported.rules,
+        "added_keysets": imported.added_keysets, "kept_keysets": imported.kept_keysets,
+        "missing_keysets": imported.missing_keysets, "revoked_until": until });
+    output.answer(&answer, || {
+        let mut sheet = Sheet::default();
+        sheet
+            .row("revoked tokens", format!("{} added", imported.tokens))
+            .row("rules", format!("{} added", imported.rules));
+        for (label, keysets) in [
+            ("added", &imported.added_keysets),
+            ("kept as it is", &imported.kept_keysets),
+            ("not in the file", &imported.missing_keysets),
+        ] {
+            for keyset in keysets {
+                sheet.row("keyset", format!("{keyset}  {label}"));
+            }
+        }
+        let mut text = sheet.render();
+        if let Some(until) = until {
+            text.push_str(&format!(
+                "{NOTE}note:{NOTE:#} a backup does not know what was revoked after it was made, \
+                 so every token of the added keysets issued up to {} is revoked\n",
+                crate::when::instant(until)
+            ));
+        }
+        text
+    })?;
+    Ok(Exit::Yes)
+}
