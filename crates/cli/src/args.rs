@@ -87,6 +87,9 @@ pub(crate) struct Serve {
     /// `sandbox`, which answers them itself and stores nothing.
     #[arg(long, value_name = "URL")]
     pub(crate) upstream: Option<Upstream>,
+    /// How records are written to standard error: text or json.
+    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = ["text", "json"])]
+    pub(crate) log: String,
     /// Print new keys even when standard output is no terminal.
     #[arg(long)]
     pub(crate) print_keys: bool,

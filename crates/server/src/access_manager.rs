@@ -51,14 +51,22 @@ pub(crate) async fn respond(service: &Service, request: Request<Bytes>) -> Respo
         return flat(StatusCode::BAD_REQUEST, "Method override is not supported");
     }
     match target.token {
-        None => match grant::grant(service, &target, &request).await {
-            Ok(token) => envelope::success(Source::Grant, Some(&token)),
-            Err(fault) => failure(Source::Grant, &fault),
-        },
-        Some(token) => match revoke::revoke(service, &target, token, &request).await {
-            Ok(()) => envelope::success(Source::Revoke, None),
-            Err(fault) => failure(Source::Revoke, &fault),
-        },
+        None => {
+            let granted = grant::grant(service, &target, &request).await;
+            service.metrics().granted(granted.is_ok());
+            match granted {
+                Ok(token) => envelope::success(Source::Grant, Some(&token)),
+                Err(fault) => failure(Source::Grant, &fault),
+            }
+        }
+        Some(token) => {
+            let revoked = revoke::revoke(service, &target, token, &request).await;
+            service.metrics().revoked(revoked.is_ok());
+            match revoked {
+                Ok(()) => envelope::success(Source::Revoke, None),
+                Err(fault) => failure(Source::Revoke, &fault),
+            }
+        }
     }
 }
 

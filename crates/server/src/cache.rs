@@ -9,6 +9,7 @@ use core::hash::{Hash, Hasher};
 use std::fmt;
 use std::sync::Arc;
 
+use crate::metrics::CacheMetrics;
 use quick_cache::sync::Cache;
 use quick_cache::{Equivalent, Weighter};
 use token_codec::{KeyRing, TokenBuffer, VerifiedToken, VerifyError, verify};
@@ -70,6 +71,7 @@ impl Weighter<Key, Arc<VerifiedToken<'static>>> for Bytes {
 /// The cache. Seeded at random, so nobody chooses which entries collide.
 pub(crate) struct VerifiedTokens {
     cache: Cache<Key, Arc<VerifiedToken<'static>>, Bytes>,
+    metrics: CacheMetrics,
 }
 
 impl fmt::Debug for VerifiedTokens {
@@ -86,11 +88,20 @@ thread_local! {
 
 impl VerifiedTokens {
     /// A cache of at most `bytes`.
-    pub(crate) fn new(bytes: u64) -> Self {
+    pub(crate) fn new(bytes: u64, metrics: CacheMetrics) -> Self {
         let entries = usize::try_from(bytes / 512).unwrap_or(usize::MAX);
         Self {
             cache: Cache::with_weighter(entries, bytes, Bytes),
+            metrics,
         }
+    }
+
+    /// Brings the gauges up to date.
+    pub(crate) fn measure(&self) {
+        let entries = i64::try_from(self.cache.len()).unwrap_or(i64::MAX);
+        self.metrics.entries.set(entries);
+        let bytes = i64::try_from(self.cache.weight()).unwrap_or(i64::MAX);
+        self.metrics.bytes.set(bytes);
     }
 
     /// The token that `text` is under `keys`.
@@ -107,8 +118,10 @@ impl VerifiedTokens {
         if let Some(token) = self.cache.get(&lookup)
             && keys.still_verifies(&token)
         {
+            self.metrics.hits.inc();
             return Ok(token);
         }
+        self.metrics.misses.inc();
         let token = BUFFER.with_borrow_mut(|buffer| {
             verify(text, keys, buffer).map(|token| Arc::new(token.into_owned()))
         })?;

@@ -15,11 +15,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Request, Response};
+use prometheus_client::metrics::gauge::Gauge;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::rustls::ServerConfig;
+
+use crate::metrics::ConnectionMetrics;
 
 pub use body::{RequestBody, ResponseBody};
 
@@ -143,7 +146,8 @@ impl Listener {
         handler: Arc<H>,
         limits: ConnectionLimits,
     ) -> io::Result<Self> {
-        Self::on_terms(socket, handler, move || Terms { limits, tls: None })
+        let terms = move || Terms { limits, tls: None };
+        Self::on_terms(socket, handler, terms, ConnectionMetrics::default())
     }
 
     /// [`Listener::start`] under terms that may change: each connection is
@@ -152,10 +156,11 @@ impl Listener {
         socket: TcpListener,
         handler: Arc<H>,
         terms: impl Fn() -> Terms + Send + Sync + 'static,
+        metrics: ConnectionMetrics,
     ) -> io::Result<Self> {
         let address = socket.local_addr()?;
         let (stop, stopped) = watch::channel(false);
-        let accepting = tokio::spawn(accept(socket, handler, terms, stopped));
+        let accepting = tokio::spawn(accept(socket, handler, terms, metrics, stopped));
         Ok(Self {
             address,
             stop,
@@ -178,6 +183,22 @@ impl Listener {
     }
 }
 
+/// A connection that is counted while it is open, however it ends.
+struct Open(Gauge);
+
+impl Open {
+    fn new(count: Gauge) -> Self {
+        count.inc();
+        Self(count)
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
 /// How long to wait when the system has no room for another connection.
 const ACCEPT_RETRY: Duration = Duration::from_millis(50);
 
@@ -185,6 +206,7 @@ async fn accept<H: Handler>(
     socket: TcpListener,
     handler: Arc<H>,
     terms: impl Fn() -> Terms + Send,
+    metrics: ConnectionMetrics,
     mut stop: watch::Receiver<bool>,
 ) {
     let mut connections = JoinSet::new();
@@ -199,12 +221,20 @@ async fn accept<H: Handler>(
         let terms = terms();
         match accepted {
             Ok((_, peer)) if connections.len() >= terms.limits.connections => {
+                metrics.refused.inc();
                 tracing::warn!(%peer, "connection closed: too many are open");
             }
             Ok((stream, peer)) => {
                 let handler = Arc::clone(&handler);
                 let stop = stop.clone();
-                connections.spawn(serve::connection(stream, peer, handler, terms, stop));
+                metrics.accepted.inc();
+                let open = Open::new(metrics.open.clone());
+                let failed = metrics.failed_handshakes.clone();
+                let connection = serve::connection(stream, peer, handler, terms, failed, stop);
+                connections.spawn(async move {
+                    connection.await;
+                    drop(open);
+                });
             }
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");

@@ -10,6 +10,7 @@ mod answer;
 mod original;
 
 use core::net::IpAddr;
+use std::time::Instant;
 
 use bytes::Bytes;
 use http::Request;
@@ -20,6 +21,7 @@ use tracing::field::display;
 use crate::client_address::client_address;
 use crate::error::ApiError;
 use crate::judge::{Asking, judge};
+use crate::metrics::Via;
 use crate::service::Service;
 
 use answer::Verdict;
@@ -34,7 +36,11 @@ pub(crate) fn respond(
     flavour: Flavour,
     request: &Request<Bytes>,
 ) -> http::Response<Bytes> {
+    let begun = Instant::now();
     let verdict = decide(service, flavour, request);
+    let metrics = service.metrics();
+    metrics.decided(Via::ForwardAuth, verdict.decision, verdict.code);
+    metrics.took(Via::ForwardAuth, begun);
     let live = service.live();
     let access = &live.access;
     let trusts = |hop| access.trusts(hop);

@@ -12,6 +12,8 @@ mod refused;
 mod root;
 mod sandbox;
 
+use std::time::Instant;
+
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use hyper::body::Body as _;
@@ -20,6 +22,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::config::{Config, Upstream};
 use crate::conn::{Refusal, RequestBody, ResponseBody};
+use crate::metrics::Via;
 use crate::server::StartError;
 use crate::service::Service;
 use admit::{Stop, admit};
@@ -122,7 +125,10 @@ async fn answer(
         body.discard(FORWARD_BODY_BYTES_MAX).await?;
         return Ok(response.map(ResponseBody::from));
     }
-    let admitted = admit(service, &head, body).await?;
+    let begun = Instant::now();
+    let admitted = admit(service, &head, body).await;
+    service.metrics().took(Via::Gateway, begun);
+    let admitted = admitted?;
     match &gateway.behind {
         Behind::Nothing => {
             let refused = Refused::new(StatusCode::NOT_IMPLEMENTED, "No upstream is configured");

@@ -58,6 +58,7 @@ enum Class {
 enum Route<'a> {
     Health,
     Ready,
+    Metrics,
     Check,
     CheckBatch,
     ForwardAuth(Flavour),
@@ -87,6 +88,7 @@ impl<'a> Route<'a> {
         match *path.split('/').collect::<Vec<_>>() {
             ["", "healthz"] => Self::Health,
             ["", "readyz"] => Self::Ready,
+            ["", "metrics"] => Self::Metrics,
             ["", "v1", "verify"] => Self::Verify,
             ["", "v1", "keysets"] => Self::Keysets,
             ["", "v1", "keysets", key] => Self::Keyset(key),
@@ -107,6 +109,7 @@ impl<'a> Route<'a> {
             Self::Check
             | Self::CheckBatch
             | Self::ForwardAuth(Flavour::Nginx | Flavour::Forwarded)
+            | Self::Metrics
             | Self::Verify => Class::Verifier,
             Self::Keysets
             | Self::Keyset(_)
@@ -122,7 +125,7 @@ impl<'a> Route<'a> {
 
     const fn methods(self) -> &'static [Method] {
         match self {
-            Self::Health | Self::Ready => &[Method::GET],
+            Self::Health | Self::Ready | Self::Metrics => &[Method::GET],
             Self::Check
             | Self::CheckBatch
             | Self::Verify
@@ -145,6 +148,7 @@ pub(crate) fn body_limit(path: &str) -> usize {
         Route::Check | Route::CheckBatch | Route::Revocations(_) => CHECK_BODY_BYTES_MAX,
         Route::Health
         | Route::Ready
+        | Route::Metrics
         | Route::ForwardAuth(_)
         | Route::Verify
         | Route::Keysets
@@ -197,14 +201,23 @@ async fn answer(
     match route {
         Route::Health => Ok(status("ok")),
         Route::Ready => ready(service),
+        Route::Metrics => Ok(metrics(service)),
         Route::Check => check::one(service, body),
         Route::CheckBatch => check::batch(service, body),
         Route::Verify => verify::verify(service, body),
-        Route::Tokens(key) => grant::grant(service, key, body),
+        Route::Tokens(key) => {
+            let answer = grant::grant(service, key, body);
+            service.metrics().granted(answer.is_ok());
+            answer
+        }
         Route::Revocations(key) if request.method() == Method::GET => {
             revocations::list(service, key, request.uri().query())
         }
-        Route::Revocations(key) => revocations::revoke(service, key, body).await,
+        Route::Revocations(key) => {
+            let answer = revocations::revoke(service, key, body).await;
+            service.metrics().revoked(answer.is_ok());
+            answer
+        }
         Route::Keysets if request.method() == Method::GET => Ok(keysets::list(service)),
         Route::Keysets => keysets::create(service, body).await,
         Route::Keyset(key) if request.method() == Method::GET => keysets::show(service, key),
@@ -243,6 +256,16 @@ struct Status {
 /// `{"status": ..}`; also `/healthz` of the public listener.
 pub(crate) fn status(status: &'static str) -> Response<Bytes> {
     json(StatusCode::OK, &Status { status })
+}
+
+/// The exposition format of Prometheus: `OpenMetrics` 1.0 as text.
+fn metrics(service: &Service) -> Response<Bytes> {
+    const FORMAT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    let mut response = Response::new(Bytes::from(service.metrics_text()));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(FORMAT));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
 }
 
 fn ready(service: &Service) -> Result<Response<Bytes>, ApiError> {

@@ -17,6 +17,8 @@ mod internal;
 mod issue;
 mod judge;
 mod keyset;
+mod log;
+mod metrics;
 mod query;
 mod rules;
 mod server;
@@ -31,6 +33,7 @@ pub use conn::{ConnectionLimits, Handler, Listener, Refusal, RequestBody, Respon
 pub use http;
 pub use internal::Caller;
 pub use ipnet::IpNet;
+pub use log::{LogError, LogFormat, write_log};
 pub use query::{Query, QueryError};
 pub use server::{FirstKeyset, FirstStart, Reloaded, Server, StartError};
 pub use service::Service;

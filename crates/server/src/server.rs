@@ -167,12 +167,14 @@ impl Server {
         let public = Arc::new(Public(service.clone()));
         let terms = service.clone();
         let terms = move || terms.live().public.clone();
-        let public =
-            Listener::on_terms(public_socket, public, terms).map_err(listen(config.listen))?;
+        let counts = service.metrics().public.connections.clone();
+        let public = Listener::on_terms(public_socket, public, terms, counts)
+            .map_err(listen(config.listen))?;
         let internal = Arc::new(Internal(service.clone()));
         let terms = service.clone();
         let terms = move || terms.live().internal.clone();
-        let internal = Listener::on_terms(internal_socket, internal, terms)
+        let counts = service.metrics().internal.connections.clone();
+        let internal = Listener::on_terms(internal_socket, internal, terms, counts)
             .map_err(listen(config.internal_listen))?;
         let pruning = tokio::spawn(prune(service.clone()));
         let reloader = Arc::new(Reloader::new(service.clone(), config));
@@ -328,11 +330,17 @@ impl Handler for Public {
         _: SocketAddr,
         request: Request<RequestBody>,
     ) -> Result<Response<ResponseBody>, Refusal> {
-        self.0.serve_public(request).await
+        let answer = self.0.serve_public(request).await;
+        if let Ok(response) = &answer {
+            self.0.metrics().public.answered(response.status());
+        }
+        answer
     }
 
     fn refuse(&self, refusal: Refusal) -> Response<Bytes> {
-        access_manager::refused(refusal)
+        let response = access_manager::refused(refusal);
+        self.0.metrics().public.answered(response.status());
+        response
     }
 }
 
@@ -348,10 +356,13 @@ impl Handler for Internal {
         let body = body.read(internal::body_limit(head.uri.path())).await?;
         let request = Request::from_parts(head, body);
         let response = self.0.internal(Caller::Peer(peer.ip()), request).await;
+        self.0.metrics().internal.answered(response.status());
         Ok(response.map(ResponseBody::from))
     }
 
     fn refuse(&self, refusal: Refusal) -> Response<Bytes> {
-        ApiError::refused(refusal).response()
+        let response = ApiError::refused(refusal).response();
+        self.0.metrics().internal.answered(response.status());
+        response
     }
 }

@@ -25,6 +25,7 @@ use crate::error::{ApiError, ErrorCode};
 use crate::gateway::{self, Gateway};
 use crate::internal::{self, Caller};
 use crate::keyset::Prepared;
+use crate::metrics::Metrics;
 use crate::rules::Rules;
 use crate::signature::SigningKeys;
 use crate::{access_manager, server::StartError};
@@ -45,6 +46,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
     live: ArcSwap<Live>,
     tokens: VerifiedTokens,
+    metrics: Metrics,
     patterns: PatternCache,
     prepared: ArcSwap<HashMap<String, Arc<Prepared>>>,
     nobody: String,
@@ -87,13 +89,15 @@ impl Service {
             master_key: config.master_key.clone(),
         };
         let store = Store::open(&config.data_dir, options).map_err(StartError::Store)?;
+        let metrics = Metrics::new();
         let nobody = writes::random_text().ok_or(StartError::NoRandomness)?;
         Ok(Self {
             inner: Arc::new(Inner {
                 store,
                 clock,
                 live: ArcSwap::from_pointee(live),
-                tokens: VerifiedTokens::new(CACHE_BYTES),
+                tokens: VerifiedTokens::new(CACHE_BYTES, metrics.cache.clone()),
+                metrics,
                 patterns: PatternCache::new(PATTERN_CACHE_BYTES),
                 prepared: ArcSwap::default(),
                 nobody,
@@ -148,6 +152,22 @@ impl Service {
     /// Where backups go.
     pub(crate) fn backups(&self) -> &Path {
         &self.inner.backups
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.inner.metrics
+    }
+
+    /// The exposition of everything that is counted.
+    pub(crate) fn metrics_text(&self) -> String {
+        self.inner.tokens.measure();
+        let state = &self.metrics().state;
+        let count = |count| i64::try_from(count).unwrap_or(i64::MAX);
+        state.denied_tokens.set(count(self.store().denied_tokens()));
+        state.keysets.set(count(self.store().keysets().len()));
+        let commits = i64::try_from(self.store().sequence()).unwrap_or(i64::MAX);
+        state.commits.set(commits);
+        self.metrics().text()
     }
 
     /// The configuration of this moment. Within one request, ask once.

@@ -7,7 +7,7 @@ use std::io::{IsTerminal as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
-use token_server::{Config, Server};
+use token_server::{Config, LogFormat, Server, write_log};
 
 use super::config;
 use crate::api::Failure;
@@ -22,6 +22,9 @@ pub(super) fn run(arguments: &Serve, output: &Output) -> Result<Exit, Failure> {
     // Decided once: a reload must not take a lost file for a default.
     let file = arguments.config.clone().or_else(config::usual_file);
     let config = configure(arguments, file.as_deref())?;
+    let format = arguments.log.parse().unwrap_or(LogFormat::Text);
+    let filter = config::environment("USHER_LOG");
+    write_log(format, filter.as_deref()).map_err(|error| Failure::local(error.to_string()))?;
     let data_dir = config.data_dir.clone();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -16,6 +16,7 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
+use prometheus_client::metrics::counter::Counter;
 use token_core::limits::REQUEST_HEAD_BYTES_MAX;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -36,6 +37,7 @@ pub(super) async fn connection<H: Handler>(
     peer: SocketAddr,
     handler: Arc<H>,
     terms: Terms,
+    failed_handshakes: Counter,
     mut stop: watch::Receiver<bool>,
 ) {
     let limits = terms.limits;
@@ -57,8 +59,14 @@ pub(super) async fn connection<H: Handler>(
     tokio::select! {
         shaken = timeout(limits.handshake, TlsAcceptor::from(tls).accept(stream)) => match shaken {
             Ok(Ok(stream)) => requests(stream, peer, handler, limits, stop).await,
-            Ok(Err(error)) => tracing::debug!(%peer, %error, "a TLS handshake failed"),
-            Err(_) => tracing::debug!(%peer, "a TLS handshake took too long"),
+            Ok(Err(error)) => {
+                failed_handshakes.inc();
+                tracing::debug!(%peer, %error, "a TLS handshake failed");
+            }
+            Err(_) => {
+                failed_handshakes.inc();
+                tracing::debug!(%peer, "a TLS handshake took too long");
+            }
         },
         _ = stop.changed() => {}
     }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderName, Method, Response, StatusCode, Version, header};
 use token_codec::VerifiedToken;
-use token_policy::{Asked, Classified, ClassifyError, Family, Operation, Reason};
+use token_policy::{Asked, Classified, ClassifyError, Decision, Family, Operation, Reason};
 
 use super::cors;
 use super::refused::Refused;
@@ -14,6 +14,7 @@ use super::{DECISION_BODY_BYTES_MAX, root};
 use crate::access_manager::METHOD_OVERRIDES;
 use crate::conn::{Refusal, RequestBody};
 use crate::judge::{Asking, judge};
+use crate::metrics::{INVALID_SIGNATURE, Via};
 use crate::service::Service;
 
 /// Why a request goes no further.
@@ -84,7 +85,7 @@ pub(super) async fn admit(
         let room = gateway.room_for(&body).map_err(stop(family))?;
         let signed = body.read(super::FORWARD_BODY_BYTES_MAX).await?;
         drop(room);
-        root::check(service, head, &classified, &signed).map_err(stop(family))?;
+        authorise_root(service, head, &classified, &signed).map_err(stop(family))?;
         body = RequestBody::from(signed);
         None
     } else {
@@ -97,6 +98,22 @@ pub(super) async fn admit(
         uuid_header: classified.uuid_header.and_then(|name| name.parse().ok()),
         body,
     })
+}
+
+/// A signature, checked and counted as a decision.
+fn authorise_root(
+    service: &Service,
+    head: &Parts,
+    classified: &Classified<'_>,
+    signed: &[u8],
+) -> Result<(), Refused> {
+    let root = root::check(service, head, classified, signed);
+    let (decision, code) = match &root {
+        Ok(()) => (Decision::Allow, Reason::Allowed.code()),
+        Err(_) => (Decision::Deny, INVALID_SIGNATURE),
+    };
+    service.metrics().decided(Via::Gateway, decision, code);
+    root
 }
 
 fn operation(classified: &Classified<'_>) -> Option<Operation> {
@@ -153,6 +170,10 @@ fn check_encoding(head: &Parts) -> Result<(), Refused> {
 }
 
 fn unclassified(service: &Service, target: &str, error: &ClassifyError) -> Stop {
+    let code = error.reason().code();
+    service
+        .metrics()
+        .decided(Via::Gateway, Decision::Deny, code);
     let refused = Refused::unclassified(error);
     if matches!(error, ClassifyError::UnknownOperation) {
         let methods: Vec<&str> = cors::operations(target).map(Method::as_str).collect();
@@ -198,8 +219,13 @@ fn with_token(
         let invalid = || Refused::reason(Reason::InvalidToken);
         asking.subscribe_key = Some(owner.as_ref().ok_or_else(invalid)?.subscribe_key());
     }
-    let judged = judge(service, asking, classified.asked(), classified.targets())
-        .map_err(Refused::undecided)?;
+    let judged = judge(service, asking, classified.asked(), classified.targets());
+    let (decision, code) = match &judged {
+        Ok(judged) => (judged.response.decision, judged.response.reason.code()),
+        Err(undecided) => (Decision::Deny, undecided.code()),
+    };
+    service.metrics().decided(Via::Gateway, decision, code);
+    let judged = judged.map_err(Refused::undecided)?;
     if judged.response.is_allowed() {
         return Ok(judged.token);
     }

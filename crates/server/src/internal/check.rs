@@ -1,6 +1,7 @@
 //! `POST /v1/check` and `/v1/check/batch`: may this token do that?
 
 use std::borrow::Cow;
+use std::time::Instant;
 
 use bytes::Bytes;
 use http::{Response, StatusCode};
@@ -14,6 +15,7 @@ use token_policy::{
 use crate::error::{ApiError, ErrorCode, json_text, text};
 use crate::fields::Fields;
 use crate::judge::{Asking, Contradiction, judge};
+use crate::metrics::Via;
 use crate::service::Service;
 
 /// What a decision answers. Absent parts are left out.
@@ -148,13 +150,23 @@ impl Question {
 }
 
 fn decide(service: &Service, fields: Fields) -> Result<String, ApiError> {
+    let begun = Instant::now();
     let question = Question::read(fields)?;
-    Ok(match &question.asked {
+    let answer = match &question.asked {
         Way::Operation { operation, names } => by_operation(service, &question, *operation, names),
         Way::Line { method, path, body } => {
             by_line(service, &question, method, path, body.as_deref())
         }
-    })
+    };
+    service.metrics().took(Via::Check, begun);
+    Ok(answer)
+}
+
+/// The text of a decision, which is counted here.
+fn told(service: &Service, decision: Decision, answer: &Answer<'_>) -> String {
+    let code = answer.reason.code;
+    service.metrics().decided(Via::Check, decision, code);
+    text(answer)
 }
 
 fn by_operation(
@@ -173,7 +185,7 @@ fn by_operation(
             [(kind, _)] => targets.in_collection(*kind),
             _ => targets,
         },
-        Err(error) => return denied(Reason::InvalidRequest, Some(error.to_string())),
+        Err(error) => return denied(service, Reason::InvalidRequest, Some(error.to_string())),
     };
     answer(service, question.asking(), operation.into(), targets)
 }
@@ -190,11 +202,11 @@ fn by_line(
     let rules = service.rules();
     let classified = match rules.classify(method, path, &headers, body.map(str::as_bytes)) {
         Ok(classified) => classified,
-        Err(error) => return denied(error.reason(), Some(error.to_string())),
+        Err(error) => return denied(service, error.reason(), Some(error.to_string())),
     };
     match Asking::of(&classified).with(question.asking()) {
         Ok(asking) => answer(service, asking, classified.asked(), classified.targets()),
-        Err(Contradiction) => denied(Reason::AmbiguousRequest, None),
+        Err(Contradiction) => denied(service, Reason::AmbiguousRequest, None),
     }
 }
 
@@ -203,15 +215,15 @@ fn answer(service: &Service, asking: Asking<'_>, asked: Asked<'_>, targets: Targ
         Ok(judged) => judged,
         Err(undecided) => {
             let message = Cow::Owned(undecided.message());
-            return simple(Decision::Deny, undecided.code(), message, None);
+            return simple(service, Decision::Deny, undecided.code(), message, None);
         }
     };
     let Some(token) = &judged.token else {
-        return plain(&judged.response, asked);
+        return plain(service, &judged.response, asked);
     };
     let response = &judged.response;
     let explanation = explain(&**token, &judged.request, response);
-    text(&Answer {
+    let answer = Answer {
         decision: response.decision.name(),
         reason: Explained {
             code: response.reason.code(),
@@ -225,12 +237,14 @@ fn answer(service: &Service, asking: Asking<'_>, asked: Asked<'_>, targets: Targ
         rule: rule(asked),
         token_id: Some(token.id().to_string()),
         expires_at: Some(token.expires_at().0),
-    })
+    };
+    told(service, response.decision, &answer)
 }
 
-fn plain(response: &token_policy::Response<'_>, asked: Asked<'_>) -> String {
+fn plain(service: &Service, response: &token_policy::Response<'_>, asked: Asked<'_>) -> String {
     let message = response.reason.to_string();
     simple(
+        service,
         response.decision,
         response.reason.code(),
         Cow::Owned(message),
@@ -239,18 +253,20 @@ fn plain(response: &token_policy::Response<'_>, asked: Asked<'_>) -> String {
 }
 
 /// A denial from before there is a token to decide on.
-fn denied(reason: Reason, message: Option<String>) -> String {
+fn denied(service: &Service, reason: Reason, message: Option<String>) -> String {
     let message = message.unwrap_or_else(|| reason.to_string());
-    simple(Decision::Deny, reason.code(), Cow::Owned(message), None)
+    let message = Cow::Owned(message);
+    simple(service, Decision::Deny, reason.code(), message, None)
 }
 
 fn simple(
+    service: &Service,
     decision: Decision,
     code: &str,
     message: Cow<'_, str>,
     asked: Option<Asked<'_>>,
 ) -> String {
-    text(&Answer {
+    let answer = Answer {
         decision: decision.name(),
         reason: Explained { code, message },
         missing: &[],
@@ -261,7 +277,8 @@ fn simple(
         rule: asked.and_then(rule),
         token_id: None,
         expires_at: None,
-    })
+    };
+    told(service, decision, &answer)
 }
 
 const fn operation(asked: Asked<'_>) -> Option<&str> {

@@ -67,6 +67,7 @@ impl Reloader {
             Ok(config) => self.reload(config).await.map_err(|e| e.to_string()),
             Err(error) => Err(error),
         };
+        self.service.metrics().reloaded(outcome.is_ok());
         match outcome {
             Ok(Reloaded { needs_restart }) => {
                 tracing::info!("configuration reloaded");
@@ -202,7 +203,9 @@ pub(super) async fn watch_certificates(reloader: Arc<Reloader>) {
             seen = now;
         }
         known = seen;
-        match reloader.refresh().await {
+        let refreshed = reloader.refresh().await;
+        reloader.service.metrics().reloaded(refreshed.is_ok());
+        match refreshed {
             Ok(()) => tracing::info!("TLS certificates reloaded"),
             Err(error) => tracing::error!(
                 %error,

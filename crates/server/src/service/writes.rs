@@ -2,6 +2,7 @@
 //! holding a thread.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use token_core::{TokenKind, UnixSeconds, VerifiedClaims};
 use token_store::{
@@ -24,10 +25,16 @@ pub(super) fn random_text() -> Option<String> {
 type Answer<T> = Result<T, StoreError>;
 
 /// Submits something to the writer and awaits what came of it.
-async fn written<T>(submit: impl FnOnce(oneshot::Sender<Answer<T>>)) -> Answer<T> {
+async fn written<T>(
+    service: &Service,
+    submit: impl FnOnce(oneshot::Sender<Answer<T>>),
+) -> Answer<T> {
+    let begun = Instant::now();
     let (sender, receiver) = oneshot::channel();
     submit(sender);
-    receiver.await.unwrap_or(Err(StoreError::Closed))
+    let answer = receiver.await.unwrap_or(Err(StoreError::Closed));
+    service.metrics().committed(begun, answer.is_ok());
+    answer
 }
 
 /// Hands the answer on; a caller that went away has no use for it.
@@ -47,9 +54,11 @@ impl Service {
         if revocations.is_empty() {
             return Ok(Vec::new());
         }
-        written(|sender| self.store().submit_revocations(revocations, tell(sender)))
-            .await
-            .map_err(|error| store_error(&error))
+        written(self, |sender| {
+            self.store().submit_revocations(revocations, tell(sender));
+        })
+        .await
+        .map_err(|error| store_error(&error))
     }
 
     /// Revokes one verified token.
@@ -83,7 +92,7 @@ impl Service {
 
     /// Forgets what has expired.
     pub(crate) async fn prune(&self) -> Result<(), StoreError> {
-        written(|sender| self.store().submit_prune(tell(sender)))
+        written(self, |sender| self.store().submit_prune(tell(sender)))
             .await
             .map(drop)
     }
@@ -93,14 +102,19 @@ impl Service {
         &self,
         change: KeysetChange,
     ) -> Result<Arc<Keyset>, StoreError> {
-        written(|sender| self.store().submit_keyset_change(change, tell(sender))).await
+        written(self, |sender| {
+            self.store().submit_keyset_change(change, tell(sender));
+        })
+        .await
     }
 
     /// Makes a key for the internal API; the old one of its kind is dead.
     pub(crate) async fn make_access_key(&self, kind: AccessKeyKind) -> Result<Secret, StoreError> {
-        written(|sender| self.store().submit_access_key(kind, tell(sender)))
-            .await
-            .map(|made| made.key)
+        written(self, |sender| {
+            self.store().submit_access_key(kind, tell(sender));
+        })
+        .await
+        .map(|made| made.key)
     }
 
     pub(crate) fn is_admin_key(&self, key: &str) -> bool {

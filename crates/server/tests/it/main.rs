@@ -17,6 +17,7 @@ mod gateway;
 mod harness;
 mod internal;
 mod listener;
+mod metrics;
 mod overload;
 mod proxies;
 mod regressions;
