@@ -3,8 +3,11 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { resolve } from 'node:path';
+import { credentials } from './credentials.mjs';
+import { Operations } from './operations.mjs';
 import { Report, same } from './report.mjs';
 import { expectedToken, grantParameters, parsedToken, refused, refusedLocally, withClock } from './sdk.mjs';
+import { subscriptions } from './subscriptions.mjs';
 import { needsUsher, usher } from './usher.mjs';
 import { walk } from './walk.mjs';
 
@@ -97,7 +100,7 @@ class Suite {
         return token;
       }
       case 'expired': {
-        const token = await this.grant(SHORT);
+        const token = await this.shortToken();
         await this.expiry(token);
         return token;
       }
@@ -111,6 +114,11 @@ class Suite {
       default:
         return scenario.token;
     }
+  }
+
+  /** A token of three more seconds. */
+  shortToken() {
+    return this.grant(SHORT);
   }
 
   async expiry(token) {
@@ -161,11 +169,15 @@ async function main(folder) {
   await suite.reservedToken();
   await report.run('inspect: usher reads that token as the SDK does', () => inspect(input.reserved));
   await report.run('walk: publish and subscribe, allowed, then denied after a revoke', () => walk(suite));
+  const operations = new Operations(suite);
+  await operations.run();
+  await credentials(operations);
+  await subscriptions(operations);
   return report.failed ? 1 : 0;
 }
 
 // The SDK keeps timers of its own, so the process has to be told that it is done.
 main(process.argv[2]).then(process.exit, (error) => {
-  console.error(`the driver stopped: ${error.message}`);
+  process.stderr.write(`the driver stopped: ${error.message}\n`);
   process.exit(2);
 });

@@ -22,26 +22,28 @@ export class Report {
     this.#sdk = sdk;
   }
 
-  #line(name, ok, detail) {
-    writeSync(1, `${JSON.stringify({ driver: this.#driver, sdk: this.#sdk, name, ok, detail })}\n`);
+  #line(name, ok, detail, covers) {
+    const line = { driver: this.#driver, sdk: this.#sdk, name, ok, detail, ...covers };
+    writeSync(1, `${JSON.stringify(line)}\n`);
   }
 
-  notPossible(name, reason) {
-    this.#line(name, null, `not possible: ${reason}`);
+  notPossible(name, reason, covers = {}) {
+    this.#line(name, null, `not possible: ${reason}`, covers);
   }
 
-  async run(name, scenario) {
+  /** Runs one scenario; `covers` names the operation and the outcome that it stands for. */
+  async run(name, scenario, covers = {}) {
     try {
       await scenario();
-      this.#line(name, true, '');
+      this.#line(name, true, '', covers);
     } catch (error) {
       if (error instanceof Skip) {
         this.failed ||= Boolean(process.env.CI);
-        this.#line(name, null, `skipped: needs ${error.message}`);
+        this.#line(name, null, `skipped: needs ${error.message}`, covers);
         return;
       }
       this.failed = true;
-      this.#line(name, false, error.message);
+      this.#line(name, false, error.message, covers);
     }
   }
 }

@@ -1,6 +1,7 @@
 """Drives the Python SDK against a running server; see ../README.md."""
 
 import json
+import logging
 import os
 import sys
 import time
@@ -12,7 +13,9 @@ from pubnub.pnconfiguration import PNConfiguration
 from pubnub.pubnub import PubNub
 
 import sdk
+from operations import Operations
 from report import Mismatch, Report, same
+from subscriptions import subscriptions
 
 PLAIN = {"ttl": 15, "resources": {"channels": {"room-1": ["read"]}}}
 # Born with a clock that is 57 seconds slow, a token of one minute lives three seconds.
@@ -89,7 +92,7 @@ class Suite:
                 self.client().revoke_token(token).sync()
                 return token
             case "expired":
-                token = self.grant(SHORT, clock=SHORT_CLOCK_SECONDS)
+                token = self.short_token()
                 self.await_expiry(token)
                 return token
             case "foreign":
@@ -100,6 +103,10 @@ class Suite:
                 return token[:at] + ("B" if token[at] == "A" else "A") + token[at + 1 :]
             case text:
                 return text
+
+    def short_token(self):
+        """A token of three more seconds."""
+        return self.grant(SHORT, clock=SHORT_CLOCK_SECONDS)
 
     def await_expiry(self, token):
         parsed = self.client().parse_token(token)
@@ -147,12 +154,18 @@ def main():
     except (KeyError, ValueError, OSError) as error:
         print(f"cannot read the description: {error!r}", file=sys.stderr)
         return 2
+    # The SDK logs each refusal with its trace; every refusal here is meant.
+    logging.getLogger("pubnub").setLevel(logging.CRITICAL)
     report = Report("python", f"pubnub {version('pubnub')}")
     suite = Suite(server, scenarios, reserved, report)
     suite.grants()
     suite.refused_grants()
     suite.revokes()
     suite.reserved_token()
+    operations = Operations(suite)
+    operations.run()
+    operations.bad_tokens()
+    subscriptions(operations)
     return 1 if report.failed else 0
 
 

@@ -22,18 +22,19 @@ class Report:
         self._sdk = sdk
         self.failed = False
 
-    def _line(self, name, ok, detail):
-        line = {"driver": self._driver, "sdk": self._sdk, "name": name, "ok": ok, "detail": detail}
+    def _line(self, name, ok, detail, covers):
+        line = {"driver": self._driver, "sdk": self._sdk, "name": name, "ok": ok, "detail": detail} | covers
         print(json.dumps(line, ensure_ascii=False), flush=True)
 
-    def not_possible(self, name, reason):
-        self._line(name, None, f"not possible: {reason}")
+    def not_possible(self, name, reason, **covers):
+        self._line(name, None, f"not possible: {reason}", covers)
 
-    def run(self, name, scenario):
+    def run(self, name, scenario, **covers):
+        """Run one scenario; `covers` names the operation and the outcome that it stands for."""
         try:
             scenario()
         except Exception as error:  # any error of a scenario is its outcome
             self.failed = True
-            self._line(name, False, f"{type(error).__name__}: {error}")
+            self._line(name, False, f"{type(error).__name__}: {error}", covers)
         else:
-            self._line(name, True, "")
+            self._line(name, True, "", covers)

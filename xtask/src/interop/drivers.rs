@@ -24,6 +24,8 @@ enum Kind {
     OwnNode,
     Python,
     Rust,
+    /// Runs under the Node of the machine, with no package at all.
+    Bare,
 }
 
 pub(super) const DRIVERS: &[Driver] = &[
@@ -51,6 +53,12 @@ pub(super) const DRIVERS: &[Driver] = &[
         kind: Kind::Rust,
         args: &[],
     },
+    Driver {
+        name: "http",
+        folder: "js",
+        kind: Kind::Bare,
+        args: &["js/http.mjs"],
+    },
 ];
 
 impl Driver {
@@ -62,6 +70,7 @@ impl Driver {
             Kind::Node | Kind::OwnNode => &["node", "npm"],
             Kind::Python => &["python3"],
             Kind::Rust => &["cargo"],
+            Kind::Bare => &["node"],
         };
         for program in needs {
             if cmd!(sh, "{program} --version")
@@ -97,6 +106,7 @@ impl Driver {
                 once(repository, "requirements.txt", ".venv/.prepared", install)?;
             }
             Kind::Rust => cmd!(sh, "cargo build --locked").run()?,
+            Kind::Bare => {}
         }
         Ok(None)
     }
@@ -105,7 +115,7 @@ impl Driver {
     pub(super) fn program(&self, repository: &Repository) -> PathBuf {
         let interop = repository.root.join("interop");
         match self.kind {
-            Kind::Node => "node".into(),
+            Kind::Node | Kind::Bare => "node".into(),
             Kind::OwnNode => interop.join(self.folder).join("node_modules/node/bin/node"),
             Kind::Python => interop.join(self.folder).join(".venv/bin/python"),
             Kind::Rust => {

@@ -43,7 +43,7 @@ impl Server {
         sh.create_dir(&folder)?;
         let data = folder.join("data");
         let mut keysets = serde_json::Map::new();
-        for name in ["default", "foreign", "revocation_off"] {
+        for name in ["default", "foreign", "revocation_off", "access_manager_off"] {
             let created = cmd!(
                 sh,
                 "{usher} keyset create --name {name} --data-dir {data} --json"
@@ -51,20 +51,21 @@ impl Server {
             .read()?;
             keysets.insert(name.to_owned(), credentials(&json(&created)?)?);
         }
-        let off = keysets
-            .get("revocation_off")
-            .and_then(|keyset| keyset.get("subscribe_key")?.as_str())
-            .context("a keyset has a subscribe_key")?;
-        cmd!(
-            sh,
-            "{usher} keyset set {off} revocation=off --data-dir {data}"
-        )
-        .run()?;
+        for (name, setting) in [
+            ("revocation_off", "revocation=off"),
+            ("access_manager_off", "access_manager=off"),
+        ] {
+            let key = keysets
+                .get(name)
+                .and_then(|keyset| keyset.get("subscribe_key")?.as_str())
+                .context("a keyset has a subscribe_key")?;
+            cmd!(sh, "{usher} keyset set {key} {setting} --data-dir {data}").run()?;
+        }
 
         let log = folder.join("server.log");
         let serve = cmd!(
             sh,
-            "{usher} serve --data-dir {data} --listen 127.0.0.1:0 --internal-listen 127.0.0.1:0"
+            "{usher} serve --data-dir {data} --listen 127.0.0.1:0 --internal-listen 127.0.0.1:0 --upstream sandbox"
         );
         println!("$ {serve}");
         let child = Command::from(serve)
