@@ -10,7 +10,8 @@ use token_server::Upstream;
 #[derive(Debug, Parser)]
 #[command(name = "usher", version, max_term_width = 100)]
 #[command(
-    after_help = "Exit codes: 0 yes, 1 error or usage, 2 denied or revoked, \
+    after_help = "Exit codes: 0 yes, 1 error or usage, 2 denied or revoked (lint: \
+                        warnings), \
                         3 invalid token (malformed, forged, foreign, expired)."
 )]
 pub(crate) struct Cli {
@@ -51,6 +52,10 @@ pub(crate) enum Verb {
     /// Check a configuration file, or print one with every key.
     #[command(subcommand)]
     Config(ConfigVerb),
+    /// Look for what is wrong, or likely to be, in a grant or a rule file.
+    Lint(Lint),
+    /// Run policy tests, without a server and without a key.
+    Test(Test),
     /// Print a completion script.
     Completions {
         /// The shell.
@@ -434,4 +439,17 @@ pub(crate) struct Check {
     pub(crate) keyset: Keyset,
     #[command(flatten)]
     pub(crate) connection: Connection,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Lint {
+    /// A grant in JSON or a rule file in TOML; `-` reads standard input.
+    #[arg(value_name = "FILE|-")]
+    pub(crate) file: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Test {
+    /// Policy tests in TOML; the rule files that they name stand beside them.
+    pub(crate) file: PathBuf,
 }

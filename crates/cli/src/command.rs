@@ -7,15 +7,19 @@ mod config;
 mod grant;
 mod inspect;
 mod keyset;
+mod lint;
 mod revoke;
 mod serve;
 mod store;
+mod test;
 mod verify;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use token_codec::UntrustedClaims;
+use token_core::{Claims, Grants, PatternText, ResourceName};
 use token_server::SystemClock;
 use token_store::Clock as _;
 
@@ -62,6 +66,8 @@ fn dispatch(verb: Verb, output: &Output) -> Result<Exit, Failure> {
         Verb::Verify(arguments) => verify::run(&arguments, output),
         Verb::Check(arguments) => check::run(&arguments, output),
         Verb::Config(verb) => config::run(&verb, output),
+        Verb::Lint(arguments) => lint::run(&arguments, output),
+        Verb::Test(arguments) => test::run(&arguments, output),
         Verb::Completions { shell } => completions::run(shell, output),
     }
 }
@@ -69,4 +75,28 @@ fn dispatch(verb: Verb, output: &Output) -> Result<Exit, Failure> {
 /// Now, for what is said to people; decisions are the server's.
 fn now() -> u64 {
     SystemClock::new().now().0
+}
+
+/// What a token says, taken at its word, for whoever explains and tests. Names
+/// and patterns that no token can have are left out.
+fn assumed(said: &UntrustedClaims) -> Claims {
+    let mut grants = Grants::new();
+    for (kind, name, held) in &said.names {
+        if let Ok(name) = ResourceName::new(name.as_str()) {
+            grants.allow(*kind, name, *held);
+        }
+    }
+    for (kind, text, held) in &said.patterns {
+        if let Ok(text) = PatternText::new(text.as_str()) {
+            grants.allow_pattern(*kind, text, *held);
+        }
+    }
+    for (category, _) in &said.categories {
+        grants.allow_category(*category);
+    }
+    let mut claims = Claims::new(said.issued_at, said.ttl, grants);
+    claims.meta.clone_from(&said.meta);
+    claims.uuid.clone_from(&said.uuid);
+    claims.ancestors.clone_from(&said.ancestors);
+    claims
 }

@@ -4,11 +4,12 @@ mod fault;
 
 use std::collections::BTreeMap;
 
+use token_core::limits::TTL_MINUTES_MAX;
 use token_core::{
     Category, Claims, Grants, Meta, MetaValue, PatternText, Permission, Permissions, ResourceKind,
     ResourceName, TtlMinutes, UnixSeconds, check_request_uuid,
 };
-use token_policy::{PatternSet, json};
+use token_policy::{Finding, PatternSet, Severity, json};
 
 use fault::BitsFault;
 pub(crate) use fault::{BodyFault, sentence, uuid_sentence};
@@ -44,6 +45,32 @@ pub(crate) fn parse_object(body: &[u8]) -> Result<Object, BodyFault> {
         Ok(_) => Err(BodyFault::Json("the body must be an object".to_owned())),
         Err(error) => Err(BodyFault::Json(format!("the body {error}"))),
     }
+}
+
+/// Reads the body of a grant (contract 2.1, or the native form with permission
+/// names) as claims that are issued at `issued_at`, for whoever looks at it
+/// without a server. The limits are those of a keyset with default settings.
+///
+/// # Errors
+///
+/// Everything that is wrong, with the code `invalid_grant`.
+pub fn read_grant(body: &[u8], issued_at: UnixSeconds) -> Result<Claims, Vec<Finding>> {
+    let rules = BodyRules {
+        ttl_max: TTL_MINUTES_MAX,
+        scalar_meta: false,
+        uuid_required: false,
+        permission_names: true,
+    };
+    let read = parse_object(body)
+        .map_err(|fault| vec![fault])
+        .and_then(|body| GrantBody::read(&body, rules));
+    read.map(|grant| grant.into_claims(issued_at))
+        .map_err(|faults| faults.iter().map(finding).collect())
+}
+
+fn finding(fault: &BodyFault) -> Finding {
+    let code = "invalid_grant";
+    Finding::new(Severity::Error, code, fault.location(), fault.detail())
 }
 
 impl GrantBody {
@@ -83,14 +110,6 @@ impl GrantBody {
 
     pub(crate) const fn ttl(&self) -> TtlMinutes {
         self.ttl
-    }
-
-    pub(crate) const fn grants(&self) -> &Grants {
-        &self.grants
-    }
-
-    pub(crate) const fn meta(&self) -> &Meta {
-        &self.meta
     }
 
     /// The claims of the token that this grant asks for.

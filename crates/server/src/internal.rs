@@ -7,7 +7,6 @@ mod grant;
 mod keysets;
 mod revocations;
 mod verify;
-mod warnings;
 
 use core::net::IpAddr;
 

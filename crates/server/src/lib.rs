@@ -30,6 +30,7 @@ pub use bytes::Bytes;
 pub use clock::SystemClock;
 pub use config::{Config, ConfigError, DeclaredKeyset, InvalidUpstream, Upstream, read_master_key};
 pub use conn::{ConnectionLimits, Handler, Listener, Refusal, RequestBody, ResponseBody};
+pub use grant_body::read_grant;
 pub use http;
 pub use internal::Caller;
 pub use ipnet::IpNet;

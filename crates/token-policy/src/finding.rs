@@ -13,15 +13,18 @@ pub enum Severity {
     Error,
     /// It is legal, and probably not what was meant.
     Warning,
+    /// It could be better.
+    Note,
 }
 
 impl Severity {
-    /// `error` or `warning`.
+    /// `error`, `warning` or `note`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Error => "error",
             Self::Warning => "warning",
+            Self::Note => "note",
         }
     }
 }
@@ -67,6 +70,25 @@ impl Position {
         Self {
             line: before.matches('\n').count().saturating_add(1),
             column: line.chars().count().saturating_add(1),
+        }
+    }
+}
+
+impl Finding {
+    /// A finding about a field.
+    #[must_use]
+    pub fn new(
+        severity: Severity,
+        code: &'static str,
+        at: impl Into<String>,
+        message: impl Into<String>,
+    ) -> Self {
+        Self {
+            severity,
+            code,
+            message: message.into(),
+            at: at.into(),
+            position: None,
         }
     }
 }

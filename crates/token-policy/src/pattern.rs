@@ -130,6 +130,13 @@ impl Pattern {
         universal::matches_every_name(self.program.nfa())
     }
 
+    /// True when no name that a resource can have matches, as with `a^` and
+    /// `^$`. Found as in [`Pattern::matches_everything`].
+    #[must_use]
+    pub fn matches_nothing(&self) -> bool {
+        universal::matches_no_name(self.program.nfa())
+    }
+
     /// Heap that the compiled form takes, in bytes.
     #[must_use]
     pub fn bytes(&self) -> usize {

@@ -6,6 +6,9 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use token_codec::{UntrustedClaims, UntrustedToken};
 use token_core::{Category, Meta, MetaValue, Permission, Permissions, ResourceKind};
+use token_policy::{Severity, lint};
+
+use super::assumed;
 
 use crate::api::Failure;
 use crate::args::Inspect;
@@ -50,14 +53,14 @@ pub(super) fn run(arguments: &Inspect, output: &Output) -> Result<Exit, Failure>
             return Ok(Exit::InvalidToken);
         }
     };
-    let inspection = inspect(&token);
+    let inspection = inspect(&token, text.trim().len());
     output.answer(&inspection, || {
         sheet::render(&token, &inspection.warnings, super::now())
     })?;
     Ok(Exit::Yes)
 }
 
-fn inspect(token: &UntrustedToken) -> Inspection {
+fn inspect(token: &UntrustedToken, text_bytes: usize) -> Inspection {
     let claims = token.claims_untrusted();
     let categories: Map<String, Value> = claims
         .categories
@@ -86,7 +89,7 @@ fn inspect(token: &UntrustedToken) -> Inspection {
         id: token.id_untrusted().map(|id| id.to_string()),
         expires_at: claims.expires_at().map(|at| at.0),
         size: token.size(),
-        warnings: warnings(token, claims),
+        warnings: warnings(token, claims, text_bytes),
     }
 }
 
@@ -174,7 +177,7 @@ fn meta_value(value: &MetaValue) -> Value {
     }
 }
 
-fn warnings(token: &UntrustedToken, claims: &UntrustedClaims) -> Vec<Warning> {
+fn warnings(token: &UntrustedToken, claims: &UntrustedClaims, text_bytes: usize) -> Vec<Warning> {
     let mut warnings = Vec::new();
     if claims.version != 2 {
         warnings.push(Warning {
@@ -188,21 +191,13 @@ fn warnings(token: &UntrustedToken, claims: &UntrustedClaims) -> Vec<Warning> {
             message: format!("usher would refuse this token: {defect}"),
         });
     }
-    for (kind, pattern, _) in &claims.patterns {
-        match token_policy::Pattern::parse(pattern) {
-            Ok(parsed) if parsed.is_anchored() => {}
-            Ok(_) => warnings.push(Warning {
-                code: "unanchored_pattern",
-                message: format!(
-                    "the {kind} pattern `{pattern}` matches anywhere in a name; \
-                     `^` and `$` would bind it"
-                ),
-            }),
-            Err(error) => warnings.push(Warning {
-                code: "invalid_pattern",
-                message: format!("the {kind} pattern `{pattern}` matches nothing: {error}"),
-            }),
-        }
-    }
+    let found = lint(&assumed(claims), Some(text_bytes));
+    let told = found
+        .into_iter()
+        .filter(|finding| finding.severity != Severity::Note);
+    warnings.extend(told.map(|finding| Warning {
+        code: finding.code,
+        message: format!("{}: {}", finding.at, finding.message),
+    }));
     warnings
 }

@@ -3,9 +3,9 @@
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use serde::Serialize;
-use token_core::UnixSeconds;
+use token_core::{Claims, UnixSeconds};
+use token_policy::{Finding, Severity, lint};
 
-use super::warnings::{Warning, warnings};
 use crate::error::{ApiError, ErrorCode, json};
 use crate::fields::Fields;
 use crate::grant_body::{BodyFault, BodyRules, GrantBody};
@@ -20,7 +20,7 @@ struct Answer {
     id: Option<String>,
     issued_at: u64,
     expires_at: u64,
-    warnings: Vec<Warning>,
+    warnings: Vec<Finding>,
     #[serde(skip_serializing_if = "core::ops::Not::not")]
     already_revoked: bool,
     #[serde(skip_serializing_if = "core::ops::Not::not")]
@@ -52,7 +52,7 @@ pub(super) fn grant(
         ..keyset.body_rules()
     };
     let grant = GrantBody::read(&object, rules).map_err(|faults| ApiError::grant(&faults))?;
-    let warnings = warnings(&grant);
+    let claims = grant.clone().into_claims(service.now());
     let answer = if dry_run {
         let now = service.now();
         check(&keyset, &grant, now).map_err(|cause| refused(&cause))?;
@@ -61,23 +61,30 @@ pub(super) fn grant(
             id: None,
             issued_at: now.0,
             expires_at: grant.ttl().expires_at(now).unwrap_or(UnixSeconds::MAX).0,
-            warnings,
+            warnings: warnings(&claims, None),
             already_revoked: false,
             dry_run,
         }
     } else {
         let issued = issue_now(service, &keyset, grant).map_err(|cause| refused(&cause))?;
         Answer {
+            warnings: warnings(&claims, Some(issued.text.len())),
             token: Some(issued.text),
             id: Some(issued.id.to_string()),
             issued_at: issued.issued_at.0,
             expires_at: issued.expires_at.0,
-            warnings,
             already_revoked: issued.already_revoked,
             dry_run,
         }
     };
     Ok(json(StatusCode::OK, &answer))
+}
+
+/// What whoever grants should know. Notes are for `usher lint`.
+fn warnings(claims: &Claims, token_bytes: Option<usize>) -> Vec<Finding> {
+    let mut found = lint(claims, token_bytes);
+    found.retain(|finding| finding.severity != Severity::Note);
+    found
 }
 
 fn refused(cause: &NotIssued) -> ApiError {

@@ -1,4 +1,4 @@
-//! Whether a pattern matches every name.
+//! Whether a pattern matches every name, or none.
 
 use std::collections::HashSet;
 
@@ -17,10 +17,34 @@ pub(super) fn matches_every_name(nfa: &NFA) -> bool {
     every_name(nfa).unwrap_or(false)
 }
 
+/// True when no name matches. False also when finding out takes too much.
+pub(super) fn matches_no_name(nfa: &NFA) -> bool {
+    no_name(nfa).unwrap_or(false)
+}
+
 /// Walks the automaton of the pattern over everything that a name can be and
 /// looks for a name that ends without a match.
 fn every_name(nfa: &NFA) -> Option<bool> {
-    let dfa = dense::Builder::new()
+    let dfa = automaton(nfa)?;
+    // One match is enough, whatever follows.
+    let unmatched =
+        |state, part| part == NamePart::Whole && !dfa.is_match_state(dfa.next_eoi_state(state));
+    walk(&dfa, |state| dfa.is_match_state(state), unmatched).map(|found| !found)
+}
+
+/// The same, looking for a name with a match, at its end or before. Every
+/// beginning of a name can be gone on with.
+fn no_name(nfa: &NFA) -> Option<bool> {
+    let dfa = automaton(nfa)?;
+    let matched = |state, part| {
+        let ends = part == NamePart::Whole && dfa.is_match_state(dfa.next_eoi_state(state));
+        ends || (part != NamePart::Empty && dfa.is_match_state(state))
+    };
+    walk(&dfa, |_| false, matched).map(|found| !found)
+}
+
+fn automaton(nfa: &NFA) -> Option<dense::DFA<Vec<u32>>> {
+    dense::Builder::new()
         .configure(
             dense::Config::new()
                 .match_kind(MatchKind::All)
@@ -29,19 +53,27 @@ fn every_name(nfa: &NFA) -> Option<bool> {
                 .determinize_size_limit(Some(DFA_BYTES_MAX)),
         )
         .build_from_nfa(nfa)
-        .ok()?;
+        .ok()
+}
+
+/// Whether a state that a beginning of a name leads to is `wanted`. What comes
+/// after a state where the walk may `stop` is not looked at.
+fn walk(
+    dfa: &dense::DFA<Vec<u32>>,
+    stop: impl Fn(StateID) -> bool,
+    wanted: impl Fn(StateID, NamePart) -> bool,
+) -> Option<bool> {
     let start = dfa
         .start_state(&Config::new().anchored(Anchored::No))
         .ok()?;
     let mut seen: HashSet<(StateID, NamePart)> = HashSet::new();
     let mut open = vec![(start, NamePart::Empty)];
     while let Some((state, part)) = open.pop() {
-        // One match is enough, whatever follows.
-        if dfa.is_match_state(state) || !seen.insert((state, part)) {
+        if stop(state) || !seen.insert((state, part)) {
             continue;
         }
-        if part == NamePart::Whole && !dfa.is_match_state(dfa.next_eoi_state(state)) {
-            return Some(false);
+        if wanted(state, part) {
+            return Some(true);
         }
         for byte in 0..=u8::MAX {
             if let Some(next) = part.then(byte) {
@@ -49,7 +81,7 @@ fn every_name(nfa: &NFA) -> Option<bool> {
             }
         }
     }
-    Some(true)
+    Some(false)
 }
 
 /// How far a name has been read, in bytes of UTF-8 (RFC 3629 section 4).

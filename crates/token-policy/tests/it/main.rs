@@ -13,6 +13,7 @@ mod cases;
 mod classification;
 mod json;
 mod kinds;
+mod lint;
 mod model;
 mod normalization;
 mod pattern_cache;
