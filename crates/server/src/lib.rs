@@ -36,7 +36,7 @@ pub use internal::Caller;
 pub use ipnet::IpNet;
 pub use log::{LogError, LogFormat, write_log};
 pub use query::{Query, QueryError};
-pub use server::{FirstKeyset, FirstStart, Reloaded, Server, StartError};
+pub use server::{FirstKeyset, FirstStart, Reloaded, Server, Signals, StartError};
 pub use service::Service;
 pub use signature::{Accept, SignatureMismatch, SignedRequest, SigningKeys};
 pub use tls::{ClientCertificates, TlsError, TlsFiles};

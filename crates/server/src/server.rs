@@ -11,6 +11,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use token_store::{Clock, OpenError, Secret, StoreError};
 use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::interval;
 
@@ -31,6 +32,7 @@ mod signals;
 pub use reload::Reloaded;
 pub(crate) use reload::check_reachable;
 use reload::{Reloader, watch_certificates};
+pub use signals::Signals;
 
 /// Why a server does not start.
 #[derive(Debug, thiserror::Error)]
@@ -232,48 +234,36 @@ impl Server {
         &self.service
     }
 
-    /// Serves until the process is told to end (SIGTERM or ctrl-c), then shuts
-    /// down.
-    ///
-    /// # Errors
-    ///
-    /// When the signals cannot be waited for.
-    pub async fn run_until_signal(self) -> io::Result<()> {
-        signals::end().await?;
-        tracing::info!("shutting down");
-        self.shutdown().await;
-        Ok(())
-    }
-
-    /// [`Server::run_until_signal`], and at SIGHUP reads the configuration
-    /// anew by `load` and puts it in force as [`Server::reload`] does. `file`
-    /// is what `load` reads: nothing happens until nobody writes to it.
-    ///
-    /// # Errors
-    ///
-    /// When the signals cannot be waited for. A configuration that cannot be
-    /// put in force is an error in the log.
+    /// Serves until the process is told to end, then shuts down. At SIGHUP it
+    /// reads the configuration anew by `load` and puts it in force as
+    /// [`Server::reload`] does; one that cannot be is an error in the log.
+    /// `file` is what `load` reads: nothing happens until nobody writes to it.
     pub async fn run<E: Display + Send + 'static>(
         self,
+        mut signals: Signals,
         file: Option<&Path>,
         load: impl Fn() -> Result<Config, E> + Send + Sync + 'static,
-    ) -> io::Result<()> {
-        let mut hangup = signals::Hangup::listen()?;
+    ) {
         let load = Arc::new(load);
+        let (hangup, mut hung_up) = mpsc::channel(1);
+        let ended = async {
+            while signals.go_on().await {
+                // One that waits already stands for this one, too.
+                let _full = hangup.try_send(());
+            }
+        };
         let reloads = async {
-            loop {
-                hangup.next().await;
+            while hung_up.recv().await.is_some() {
                 let load = Arc::clone(&load);
                 self.reloader.reload_from(file, move || load()).await;
             }
         };
         tokio::select! {
-            ended = signals::end() => ended?,
+            () = ended => {}
             () = reloads => {}
         }
         tracing::info!("shutting down");
         self.shutdown().await;
-        Ok(())
     }
 
     /// Puts another configuration in force: trusted peers, host names, upstream,

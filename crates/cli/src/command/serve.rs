@@ -7,7 +7,7 @@ use std::io::{IsTerminal as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
-use token_server::{Config, LogFormat, Server, write_log};
+use token_server::{Config, LogFormat, Server, Signals, write_log};
 
 use super::config;
 use crate::api::Failure;
@@ -34,12 +34,14 @@ pub(super) fn run(arguments: &Serve, output: &Output) -> Result<Exit, Failure> {
         let server = Server::start(config)
             .await
             .map_err(|error| Failure::new("cannot_start", error.to_string()))?;
+        // Before anybody learns that it runs and may tell it to stop.
+        let signals = Signals::listen().map_err(|error| {
+            Failure::new("cannot_start", format!("cannot wait for signals: {error}"))
+        })?;
         announce(&server, arguments, &data_dir, output)?;
         let again = (arguments.clone(), file.clone());
         let load = move || configure(&again.0, again.1.as_deref());
-        server.run(file.as_deref(), load).await.map_err(|error| {
-            Failure::new("cannot_stop", format!("cannot wait for signals: {error}"))
-        })?;
+        server.run(signals, file.as_deref(), load).await;
         Ok(Exit::Yes)
     })
 }

@@ -3,48 +3,63 @@
 use std::io;
 
 #[cfg(unix)]
-pub(super) async fn end() -> io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        interrupted = tokio::signal::ctrl_c() => interrupted,
-        _ = terminate.recv() => Ok(()),
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// The signals that a server lives by: SIGTERM and ctrl-c end it, SIGHUP lets
+/// it read its configuration anew. From [`Signals::listen`] on, none is lost.
+#[derive(Debug)]
+pub struct Signals {
+    #[cfg(unix)]
+    terminate: Signal,
+    #[cfg(unix)]
+    interrupt: Signal,
+    #[cfg(unix)]
+    hangup: Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    /// Listens from now on. Whoever tells the world that a server runs does it
+    /// after this.
+    ///
+    /// # Errors
+    ///
+    /// When the signals cannot be waited for.
+    pub fn listen() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// Whether to go on, at the next signal: `true` to read the configuration
+    /// anew. Hangups that come while nobody waits are one.
+    pub(super) async fn go_on(&mut self) -> bool {
+        tokio::select! {
+            biased;
+            _ = self.terminate.recv() => false,
+            _ = self.interrupt.recv() => false,
+            Some(()) = self.hangup.recv() => true,
+        }
     }
 }
 
 #[cfg(not(unix))]
-pub(super) async fn end() -> io::Result<()> {
-    tokio::signal::ctrl_c().await
-}
-
-/// SIGHUP. Those that come while nobody waits are one.
-pub(super) struct Hangup {
-    #[cfg(unix)]
-    signal: tokio::signal::unix::Signal,
-}
-
-impl Hangup {
-    #[cfg(unix)]
-    pub(super) fn listen() -> io::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-        let signal = signal(SignalKind::hangup())?;
-        Ok(Self { signal })
-    }
-
-    #[cfg(unix)]
-    pub(super) async fn next(&mut self) {
-        if self.signal.recv().await.is_none() {
-            core::future::pending::<()>().await;
-        }
-    }
-
-    #[cfg(not(unix))]
-    pub(super) fn listen() -> io::Result<Self> {
+impl Signals {
+    /// Listens from now on.
+    ///
+    /// # Errors
+    ///
+    /// Never on this system.
+    pub const fn listen() -> io::Result<Self> {
         Ok(Self {})
     }
 
-    #[cfg(not(unix))]
-    pub(super) async fn next(&mut self) {
-        core::future::pending::<()>().await;
+    /// Whether to go on: ctrl-c ends the server.
+    pub(super) async fn go_on(&mut self) -> bool {
+        // Without a handler nothing can be waited for, so nothing goes on.
+        tokio::signal::ctrl_c().await.unwrap_or_default();
+        false
     }
 }
