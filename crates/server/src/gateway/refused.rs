@@ -21,6 +21,8 @@ pub(super) struct Refused {
     cause: Option<u16>,
     message: Cow<'static, str>,
     form: Form,
+    /// Whether another token is what is missing.
+    wants_token: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,6 +87,7 @@ impl Refused {
             cause: None,
             message: message.into(),
             form: Form::Other,
+            wants_token: false,
         }
     }
 
@@ -94,6 +97,7 @@ impl Refused {
             cause: Some(cause),
             message: Cow::Borrowed(message),
             form: Form::Token,
+            wants_token: matches!(cause, 4001 | 4002 | 4004 | 4005),
         }
     }
 
@@ -103,6 +107,7 @@ impl Refused {
             cause: Some(9999),
             message: Cow::Borrowed("Forbidden"),
             form: Form::Forbidden(names),
+            wants_token: false,
         }
     }
 
@@ -132,6 +137,7 @@ impl Refused {
             cause: None,
             message: Cow::Borrowed("Invalid Key"),
             form: Form::PublishKey,
+            wants_token: false,
         }
     }
 
@@ -148,7 +154,10 @@ impl Refused {
     pub(super) fn denied(judged: &Judged<'_>) -> Self {
         let response = &judged.response;
         if response.reason == Reason::TokenRequired {
-            return Self::forbidden(Names::all(judged.request.targets));
+            return Self {
+                wants_token: true,
+                ..Self::forbidden(Names::all(judged.request.targets))
+            };
         }
         let mut names = Names::default();
         for missing in &response.missing {
@@ -193,8 +202,13 @@ impl Refused {
 
     /// The answer, in the words of `family`.
     pub(super) fn response(&self, family: Family, now: UnixSeconds) -> Response<Bytes> {
+        // What RFC 9110 section 15.5.2 wants; SDKs of the other families
+        // understand 403 only.
+        let challenged = family == Family::Http && self.wants_token;
         let (status, body) = if family == Family::DataSync {
             self.datasync()
+        } else if challenged {
+            (StatusCode::UNAUTHORIZED, self.body(family, now))
         } else {
             (self.status, self.body(family, now))
         };
@@ -214,6 +228,10 @@ impl Refused {
         headers.insert(header::CACHE_CONTROL, cache);
         if let Some(cause) = self.cause {
             headers.insert(CAUSE, HeaderValue::from(cause));
+        }
+        if challenged {
+            let challenge = HeaderValue::from_static("Bearer");
+            headers.insert(header::WWW_AUTHENTICATE, challenge);
         }
         cors::allow(headers);
         response

@@ -17,6 +17,7 @@ mod gateway;
 mod harness;
 mod internal;
 mod listener;
+mod log;
 mod metrics;
 mod overload;
 mod proxies;

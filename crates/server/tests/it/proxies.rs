@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use crate::case_file::cases;
 use crate::forward_auth::{Words, trusting, words};
 use crate::harness::Harness;
-use crate::secrets::Sink;
+use crate::log::Log;
 
 use exchange::{Application, Arrived, Sent, send};
 use relay::{Relay, Way};
@@ -156,12 +156,7 @@ impl Scene {
 }
 
 async fn every_case(proxy: Proxy) {
-    let log = Sink::default();
-    let subscriber = tracing_subscriber::fmt()
-        .with_ansi(false)
-        .with_writer(log.clone())
-        .finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let log = Log::of_this_thread();
     let Some(scene) = Scene::with(proxy).await else {
         return;
     };

@@ -66,7 +66,8 @@ async fn the_gateway_lets_through_what_a_rule_allows() {
     let reply = harness.public("GET", "/", &[], "").await;
     assert_eq!(reply.status, 501, "public: {}", reply.body);
     let reply = harness.public("GET", "/socket", &[], "").await;
-    assert_eq!(reply.status, 403, "no token: {}", reply.body);
+    assert_eq!(reply.status, 401, "no token: {}", reply.body);
+    assert_eq!(reply.headers["www-authenticate"], "Bearer");
     // The operations are served as before.
     let time = harness.public("GET", "/time/0", &[], "").await;
     assert_eq!(time.status, 501, "{}", time.body);

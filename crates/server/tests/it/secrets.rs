@@ -1,55 +1,17 @@
 //! Attack H06: no token, key or signature in any log, and in no answer but the
 //! one that hands it out.
 
-use std::io;
-use std::sync::{Arc, Mutex};
-
 use serde_json::{Value, json};
 use token_server::Caller;
-use tracing_subscriber::fmt::MakeWriter;
 
 use crate::harness::{
     Harness, NOW, SECRET_KEY, SUBSCRIBE_KEY, grant_path, query_at, read_on, signature, signed,
 };
-
-#[derive(Clone, Default)]
-pub(crate) struct Sink(Arc<Mutex<Vec<u8>>>);
-
-impl Sink {
-    /// What was written.
-    pub(crate) fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-    }
-}
-
-impl io::Write for Sink {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Sink {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
-}
+use crate::log::Log;
 
 #[tokio::test]
 async fn no_secret_reaches_a_log_or_an_answer_that_is_not_its_own() {
-    let log = Sink::default();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_ansi(false)
-        .with_writer(log.clone())
-        .finish();
-    let guard = tracing::subscriber::set_default(subscriber);
+    let log = Log::of_this_thread();
     let harness = Harness::new().await;
     let made = harness
         .admin("POST", "/v1/admin-key/rotate", &json!({}))
@@ -75,7 +37,6 @@ async fn no_secret_reaches_a_log_or_an_answer_that_is_not_its_own() {
     let mut answers = Vec::new();
     go_astray_in_public(&harness, &token, &mac, &mut answers).await;
     go_astray_inside(&harness, &token, &admin_key, &mut answers).await;
-    drop(guard);
     let log = log.text();
     // The log is not silent: it names the token by its id.
     assert!(
