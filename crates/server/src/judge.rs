@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use token_codec::VerifiedToken;
-use token_core::{Standing, VerifiedClaims as _};
 use token_policy::{
     Asked, Classified, Reason, Request, Response, Targets, authorize, authorize_anonymous,
 };
@@ -158,23 +157,4 @@ fn with_token<'a>(
         response,
         token: Some(token),
     })
-}
-
-/// Whether a token that was allowed something is still neither expired nor
-/// revoked: for answers that take long.
-pub(crate) fn still_good(service: &Service, token: &VerifiedToken<'_>) -> Result<(), Reason> {
-    let expired = || {
-        let seconds_ago = service.now().seconds_since(token.expires_at());
-        Err(Reason::Expired { seconds_ago })
-    };
-    if service.is_expired(token) {
-        return expired();
-    }
-    match service.standing(token) {
-        Standing::Good => Ok(()),
-        Standing::Revoked { by, at } => Err(Reason::Revoked { by, at }),
-        Standing::Expired => expired(),
-        Standing::Stale => Err(Reason::StaleDenyList),
-        Standing::Behind => Err(Reason::Behind),
-    }
 }

@@ -70,6 +70,39 @@ fn check_token<T: VerifiedClaims>(
     if !keyset.access_manager {
         return Err(Reason::AccessManagerDisabled);
     }
+    let uuid = token.uuid();
+    check_in_force(token, uuid, now, revocations)?;
+    match uuid {
+        None if request.caller_is_token && !is_public(request) => Err(Reason::UuidRequired),
+        Some(bound) if !request.caller_is_token && request.uuid != Some(bound) => {
+            Err(Reason::UuidMismatch)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether `token` is in force at `now`: not from the future, not expired, and in
+/// good standing with `revocations`. What it grants, and for which keyset, is
+/// not looked at: that is [`authorize`]. For answers that are held for longer
+/// than a decision takes, and for whoever asks about a token alone.
+///
+/// # Errors
+///
+/// The [`Reason`] for which everything is denied to it.
+pub fn in_force<T: VerifiedClaims>(
+    token: &T,
+    now: UnixSeconds,
+    revocations: &impl Revocations,
+) -> Result<(), Reason> {
+    check_in_force(token, token.uuid(), now, revocations)
+}
+
+fn check_in_force<T: VerifiedClaims>(
+    token: &T,
+    uuid: Option<&str>,
+    now: UnixSeconds,
+    revocations: &impl Revocations,
+) -> Result<(), Reason> {
     let issued_at = token.issued_at();
     if issued_at > now.saturating_add(ISSUED_AHEAD_SECONDS_MAX) {
         let seconds_ahead = issued_at.seconds_since(now);
@@ -79,20 +112,12 @@ fn check_token<T: VerifiedClaims>(
     if now >= token.expires_at() {
         return Err(Reason::Expired { seconds_ago });
     }
-    let uuid = token.uuid();
     match standing(token, uuid, revocations)? {
-        Standing::Good => {}
-        Standing::Revoked { by, at } => return Err(Reason::Revoked { by, at }),
-        Standing::Expired => return Err(Reason::Expired { seconds_ago }),
-        Standing::Stale => return Err(Reason::StaleDenyList),
-        Standing::Behind => return Err(Reason::Behind),
-    }
-    match uuid {
-        None if request.caller_is_token && !is_public(request) => Err(Reason::UuidRequired),
-        Some(bound) if !request.caller_is_token && request.uuid != Some(bound) => {
-            Err(Reason::UuidMismatch)
-        }
-        _ => Ok(()),
+        Standing::Good => Ok(()),
+        Standing::Revoked { by, at } => Err(Reason::Revoked { by, at }),
+        Standing::Expired => Err(Reason::Expired { seconds_ago }),
+        Standing::Stale => Err(Reason::StaleDenyList),
+        Standing::Behind => Err(Reason::Behind),
     }
 }
 

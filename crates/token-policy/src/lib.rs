@@ -93,7 +93,7 @@ mod rules;
 mod target;
 
 pub use classify::{Classified, Token, classify};
-pub use decision::{authorize, authorize_anonymous};
+pub use decision::{authorize, authorize_anonymous, in_force};
 pub use error::{ClassifyError, InvalidTargets, ParameterFault};
 pub use explain::{Explanation, Match, MatchedBy, Remedy, explain};
 pub use finding::{Finding, Position, Severity};

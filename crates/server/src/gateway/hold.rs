@@ -9,11 +9,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use token_codec::VerifiedToken;
+use token_policy::in_force;
 use tokio::time::sleep;
 
 use super::refused::Refused;
 use crate::conn::ResponseBody;
-use crate::judge::still_good;
 use crate::service::Service;
 
 /// How often a held answer asks whether its token is still good, so the most
@@ -32,7 +32,7 @@ pub(super) async fn until_refused(
     };
     loop {
         sleep(ASK_EVERY).await;
-        if let Err(reason) = still_good(service, token) {
+        if let Err(reason) = in_force(token, service.now(), service.store()) {
             return Refused::reason(reason);
         }
     }

@@ -3,9 +3,8 @@
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use serde::Serialize;
-use token_core::limits::ISSUED_AHEAD_SECONDS_MAX;
 use token_core::{ResourceKind, VerifiedClaims};
-use token_policy::{Reason, Standing};
+use token_policy::{Reason, in_force};
 
 use crate::error::{ApiError, ErrorCode, json};
 use crate::fields::Fields;
@@ -78,34 +77,19 @@ fn explained(reason: Reason) -> Explained {
 }
 
 fn standing(service: &Service, token: &impl VerifiedClaims) -> (&'static str, Explained) {
-    let now = service.now();
-    let seconds_ahead = token.issued_at().seconds_since(now);
-    if seconds_ahead > ISSUED_AHEAD_SECONDS_MAX {
-        return (
-            "not_yet_valid",
-            explained(Reason::NotYetValid { seconds_ahead }),
-        );
-    }
-    if service.is_expired(token) {
-        let seconds_ago = now.seconds_since(token.expires_at());
-        return ("expired", explained(Reason::Expired { seconds_ago }));
-    }
-    match service.standing(token) {
-        Standing::Good => {
-            let message = "the token is valid".to_owned();
-            (
-                "valid",
-                Explained {
-                    code: "ok",
-                    message,
-                },
-            )
-        }
-        Standing::Revoked { by, at } => ("revoked", explained(Reason::Revoked { by, at })),
-        Standing::Expired => ("expired", explained(Reason::Expired { seconds_ago: 0 })),
-        Standing::Stale => ("revoked", explained(Reason::StaleDenyList)),
-        Standing::Behind => ("revoked", explained(Reason::Behind)),
-    }
+    let Err(reason) = in_force(token, service.now(), service.store()) else {
+        let message = "the token is valid".to_owned();
+        let code = "ok";
+        return ("valid", Explained { code, message });
+    };
+    let status = if matches!(reason, Reason::NotYetValid { .. }) {
+        "not_yet_valid"
+    } else if matches!(reason, Reason::Expired { .. }) {
+        "expired"
+    } else {
+        "revoked"
+    };
+    (status, explained(reason))
 }
 
 fn summary<T: VerifiedClaims>(token: &T) -> Summary<'_> {
