@@ -114,8 +114,8 @@ async fn answer(
         .uri
         .path_and_query()
         .map_or("", |target| target.as_str());
-    let is_rule = service.rules().knows(head.method.as_str(), target);
-    if head.method == http::Method::OPTIONS && !is_rule {
+    let is_options = head.method == http::Method::OPTIONS;
+    if is_options && !service.rules().knows(head.method.as_str(), target) {
         return Err(Stop::Answer(cors::options(&head)));
     }
     let body = body.at_most(FORWARD_BODY_BYTES_MAX)?;

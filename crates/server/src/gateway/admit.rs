@@ -58,13 +58,13 @@ pub(super) async fn admit(
     let stop = |family: Family| {
         move |refused: Refused| Stop::Answer(refused.response(family, service.now()))
     };
-    check_form(head).map_err(stop(family_of(service, target)))?;
+    check_form(head).map_err(|refused| stop(family_of(service, target))(refused))?;
     let method = head.method.as_str();
     let rules = service.rules();
     let classify = |body| rules.classify(method, target, &head.headers, body);
     let (classified, body) = match classify(None) {
         Err(ClassifyError::BodyRequired) => {
-            check_encoding(head).map_err(stop(family_of(service, target)))?;
+            check_encoding(head).map_err(|refused| stop(family_of(service, target))(refused))?;
             let read = body.read(DECISION_BODY_BYTES_MAX).await?;
             let classified = classify(Some(&read));
             (classified, RequestBody::from(read))
@@ -84,8 +84,8 @@ pub(super) async fn admit(
         let gateway = service.gateway();
         let room = gateway.room_for(&body).map_err(stop(family))?;
         let signed = body.read(super::FORWARD_BODY_BYTES_MAX).await?;
-        drop(room);
         authorise_root(service, head, &classified, &signed).map_err(stop(family))?;
+        drop(room);
         body = RequestBody::from(signed);
         None
     } else {
