@@ -46,6 +46,13 @@ impl JwsClaims {
         }
     }
 
+    fn expires_at(&self) -> Option<UnixSeconds> {
+        match self {
+            Self::Crt(claims) => claims.expires_at(),
+            Self::Oem(claims) => claims.expires_at(),
+        }
+    }
+
     fn fault(&self) -> Option<&'static str> {
         match self {
             Self::Crt(claims) => claims.fault(),
@@ -154,10 +161,7 @@ impl VerifiedJws {
         if !record.signs_at(claims.issued_at()) {
             return Err(JwsError::UnknownKey);
         }
-        let expires_at = match &claims {
-            JwsClaims::Crt(claims) => claims.expires_at(),
-            JwsClaims::Oem(claims) => claims.expires_at(),
-        };
+        let expires_at = claims.expires_at();
         Ok(Self {
             record: Arc::clone(record),
             claims,
