@@ -148,7 +148,7 @@ impl Verdict {
         }
         if let Some((id, expires_at)) = self.token {
             headers.insert(EXPIRES_AT, expires_at.0.into());
-            if let Ok(id) = HeaderValue::from_maybe_shared(hexadecimal(id)) {
+            if let Ok(id) = HeaderValue::from_bytes(&hexadecimal(id)) {
                 headers.insert(TOKEN_ID, id);
             }
         }
@@ -181,14 +181,14 @@ impl Verdict {
 
 /// The 32 digits of an id, without a formatter: this is on the way of every
 /// request.
-fn hexadecimal(id: TokenId) -> Bytes {
+fn hexadecimal(id: TokenId) -> [u8; 32] {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let nibbles =
-        id.0.iter()
-            .flat_map(|byte| [byte.wrapping_shr(4), byte & 15]);
-    nibbles
-        .filter_map(|nibble| DIGITS.get(usize::from(nibble)).copied())
-        .collect()
+    let digit = |nibble: u8| DIGITS.get(usize::from(nibble)).copied().unwrap_or(b'0');
+    let mut text = [0; 32];
+    for (pair, byte) in text.chunks_exact_mut(2).zip(id.0) {
+        pair.copy_from_slice(&[digit(byte.wrapping_shr(4)), digit(byte & 15)]);
+    }
+    text
 }
 
 /// Every auth request of a flavour may have one and the same target, so an

@@ -181,20 +181,27 @@ fn check_method(method: &str) -> Result<(), Unreadable> {
 /// every reader splits alike and writes back as it stood.
 fn check_target(target: &str) -> Result<(), Unreadable> {
     // Without an early exit, so that many bytes are looked at at a time.
-    let (legal, marks) = target
+    let legal = target
         .bytes()
-        .fold((true, 0_usize), |(legal, marks), byte| {
-            let marks = marks.saturating_add(usize::from(byte == b'?'));
-            (legal & is_of_a_target(byte), marks)
-        });
+        .fold(true, |legal, byte| legal & is_of_a_target(byte));
+    let marks = target.bytes().filter(|byte| *byte == b'?').count();
     let one_reading = target.starts_with('/') && !target.starts_with("//") && marks <= 1 && legal;
     one_reading.then_some(()).ok_or(Unreadable::Target)
 }
 
 /// A character of a path or query, or a sign around them.
+/// What is not: blanks and controls, all beyond ASCII, and these. Comparisons
+/// alone, for the compiler makes one instruction of sixteen of them.
 const fn is_of_a_target(byte: u8) -> bool {
-    matches!(byte,
-        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'%'
-        | b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'='
-        | b':' | b'@' | b'/' | b'?')
+    (byte > b' ')
+        & (byte < 0x7f)
+        & (byte != b'"')
+        & (byte != b'#')
+        & (byte != b'<')
+        & (byte != b'>')
+        & ((byte < b'[') | (byte > b'^'))
+        & (byte != b'`')
+        & (byte != b'{')
+        & (byte != b'|')
+        & (byte != b'}')
 }
