@@ -15,4 +15,6 @@ mod memory;
 mod offline;
 mod serve;
 mod store;
+#[cfg(target_os = "linux")]
+mod syscalls;
 mod usher;
