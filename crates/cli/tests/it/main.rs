@@ -6,7 +6,8 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "a test may panic"
+    clippy::print_stderr,
+    reason = "a test may panic, and say why it is skipped"
 )]
 
 mod flows;
