@@ -8,6 +8,7 @@ mod key;
 mod keysets;
 mod load;
 mod meta;
+mod outbox;
 mod page;
 mod rules;
 mod snapshot;
@@ -25,8 +26,11 @@ pub(crate) use keysets::{
 };
 pub(crate) use load::load;
 pub(crate) use meta::{
-    next_sequence, read_format, read_id, read_sealed_by, read_sequence, take_latest_issued,
-    write_latest_issued,
+    next_sequence, read_format, read_id, read_log, read_sealed_by, read_sequence,
+    take_latest_issued, write_latest_issued, write_log,
+};
+pub(crate) use outbox::{
+    add_everything, is_waiting, keyset_waits, note, rule_seen, seen, token_seen, waiting,
 };
 pub(crate) use page::{Page, page, rule_of};
 pub(crate) use rules::{Review, add_rule, drop_rule, review_at, take_reviews};
@@ -49,6 +53,8 @@ const KEYSETS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("keysets"
 const ACCESS_KEYS: TableDefinition<'_, &str, [u8; 32]> = TableDefinition::new("access_keys");
 /// `(kind, scope)` and start of a signing key's period to its horizon.
 const HORIZONS: TableDefinition<'_, (&[u8], u64), u64> = TableDefinition::new("horizons");
+/// What a shared log has not shown yet: a tag, and the key of its table.
+const OUTBOX: TableDefinition<'_, &[u8], u8> = TableDefinition::new("outbox");
 /// What there is one of.
 const META: TableDefinition<'_, &str, &str> = TableDefinition::new("meta");
 
@@ -74,15 +80,20 @@ pub(crate) fn create(database: &Database, id: &str, seal: &Seal) -> Result<(), F
     transaction.open_table(ACCESS_KEYS)?;
     transaction.open_table(HORIZONS)?;
     transaction.open_table(RULE_REVIEWS)?;
+    transaction.open_table(OUTBOX)?;
     meta::identify(&transaction, id, seal)?;
     transaction.commit()?;
     Ok(())
 }
 
-/// Brings a database of format 1 to the format of this version, in one commit.
-pub(crate) fn migrate(database: &Database) -> Result<(), Failed> {
+/// Brings a database of an older format to that of this version, in one commit.
+pub(crate) fn migrate(database: &Database, from: u64) -> Result<(), Failed> {
     let transaction = begin(database)?;
-    rules::review_all(&transaction)?;
+    if from < 2 {
+        rules::review_all(&transaction)?;
+    }
+    // Of format 3 are tables that older versions would not keep in step.
+    transaction.open_table(OUTBOX)?;
     meta::write_format(&transaction)?;
     transaction.commit()?;
     Ok(())

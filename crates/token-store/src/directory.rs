@@ -27,8 +27,9 @@ pub use rewrite::Rewritten;
 
 use marker::{Marker, read_marker, write_marker};
 
-/// The format that this version writes. 1 knew no reviews of rules.
-pub(crate) const FORMAT: u64 = 2;
+/// The format that this version writes. 1 knew no reviews of rules, 2 no shared
+/// log.
+pub(crate) const FORMAT: u64 = 3;
 
 const MARKER: &str = "usher.json";
 /// Held locked by the process that has the directory.

@@ -9,7 +9,7 @@ mod write;
 
 use crate::error::StoreError;
 
-pub(crate) use line::Line;
+pub(crate) use line::{Id, Kind, Line};
 pub use read::ExportFile;
 pub(crate) use write::write;
 

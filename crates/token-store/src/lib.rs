@@ -10,6 +10,7 @@ mod error;
 mod export;
 mod import;
 mod keyset;
+mod log;
 mod maintenance;
 mod master_key;
 mod memory;
@@ -31,6 +32,7 @@ pub use error::{InvalidKeyset, InvalidMasterKey, InvalidSetting, OpenError, Stor
 pub use export::{ExportError, ExportFile, ExportSecrets, Exported};
 pub use import::{Imported, restore};
 pub use keyset::{Keyset, KeysetChange, NewKeyset, Rotation, SigningKey};
+pub use log::{LogEntry, LogKey, LogPosition, Merge, Merged, Unpublished};
 pub use maintenance::{compact, rekey};
 pub use master_key::MasterKey;
 pub use progress::Progress;

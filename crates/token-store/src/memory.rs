@@ -158,14 +158,19 @@ impl Memory {
     /// later, whatever a granter's clock said.
     pub(crate) fn rule_instant(&self, kind: TokenKind, scope: &str) -> UnixSeconds {
         let now = self.clock.now();
+        now.max(self.latest_issued_or_assumed(kind, scope))
+    }
+
+    /// The latest `t` that this node issued, or may have before it was killed.
+    pub(crate) fn latest_issued_or_assumed(&self, kind: TokenKind, scope: &str) -> UnixSeconds {
         let running = self.clock.monotonic().saturating_sub(self.started);
         let closed_well = self.closed_well.load(Ordering::Acquire);
-        let assumed = if !closed_well && running.as_secs() < START_SECONDS {
-            now.saturating_add(REQUEST_SKEW_SECONDS_MAX)
-        } else {
-            now
-        };
-        assumed.max(self.deny_list.scope(kind, scope).latest_issued())
+        let latest = self.deny_list.scope(kind, scope).latest_issued();
+        if !closed_well && running.as_secs() < START_SECONDS {
+            let now = self.clock.now();
+            return latest.max(now.saturating_add(REQUEST_SKEW_SECONDS_MAX));
+        }
+        latest
     }
 
     /// Makes the changes of a commit that holds.
@@ -184,6 +189,7 @@ impl Memory {
                 scope,
                 uuid,
                 until,
+                raised: _,
             } => {
                 self.deny_list
                     .scope(kind, &scope)

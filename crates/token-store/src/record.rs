@@ -109,6 +109,11 @@ impl Record {
         Ok(self)
     }
 
+    /// Everything in it, to be compared: equal records have equal content.
+    pub(crate) fn content(&self) -> zeroize::Zeroizing<Vec<u8>> {
+        zeroize::Zeroizing::new(serde_json::to_vec(self).unwrap_or_default())
+    }
+
     /// The name for people; none of a tombstone.
     pub(crate) fn name(&self) -> Option<&str> {
         self.keyset.as_ref().map(|live| live.name.as_str())

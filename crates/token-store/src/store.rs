@@ -202,6 +202,10 @@ impl Store {
         wait(|done| self.inner.writer.submit(Job::Add(additions, done)))
     }
 
+    pub(crate) fn submit(&self, job: Job) {
+        self.inner.writer.submit(job);
+    }
+
     pub(crate) fn seal(&self) -> &Seal {
         &self.inner.memory.seal
     }
@@ -302,7 +306,7 @@ fn parse_cursor(cursor: &str) -> Option<(bool, Vec<u8>)> {
     Some((tokens, secret::bytes_from_hex(digits)?))
 }
 
-fn wait<T: Send + 'static>(submit: impl FnOnce(Done<T>)) -> Result<T, StoreError> {
+pub(crate) fn wait<T: Send + 'static>(submit: impl FnOnce(Done<T>)) -> Result<T, StoreError> {
     let (sender, receiver) = mpsc::channel();
     submit(Box::new(move |answer| drop(sender.send(answer))));
     receiver.recv().unwrap_or(Err(StoreError::Closed))

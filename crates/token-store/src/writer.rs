@@ -12,12 +12,14 @@ use redb::{Database, WriteTransaction};
 use crate::database::{self, Failed};
 use crate::directory::Directory;
 use crate::error::StoreError;
+use crate::log::LogPosition;
 use crate::memory::Memory;
 use crate::prune::{self, ClockWatch, Pruned};
 
 mod add;
 mod job;
 mod keysets;
+mod merge;
 mod revoke;
 
 pub(crate) use add::Addition;
@@ -45,7 +47,9 @@ impl Writer {
     ) -> std::io::Result<Self> {
         let (jobs, queue) = sync_channel(JOBS_WAITING_MAX);
         let watch = ClockWatch::new(&*memory.clock);
+        let has_log = database::read_log(&database).map_err(std::io::Error::other)?;
         let worker = Worker {
+            has_log: has_log.is_some(),
             directory,
             database: Some(database),
             memory,
@@ -91,6 +95,8 @@ struct Worker {
     database: Option<Arc<Database>>,
     memory: Arc<Memory>,
     watch: ClockWatch,
+    /// Whether changes of ours are for a shared log, too: once there was one.
+    has_log: bool,
 }
 
 impl Worker {
@@ -161,7 +167,13 @@ impl Worker {
         let mut work = || {
             let transaction = database::begin(database)?;
             for job in jobs.by_ref() {
+                let before = effects.len();
+                let is_ours = !matches!(job, Job::Merge(..));
                 self.perform(&transaction, job, &mut effects, waiting)?;
+                if is_ours && self.has_log {
+                    let new = effects.get(before..).unwrap_or_default();
+                    database::note(&transaction, new)?;
+                }
             }
             let sequence = database::next_sequence(&transaction)?;
             transaction.commit()?;
@@ -204,6 +216,15 @@ impl Worker {
                 let added = self.add(transaction, additions, effects);
                 settle(added, done, waiting)
             }
+            Job::Attach(position, done) => {
+                let attached = attach(transaction, &position);
+                self.has_log = self.has_log || attached.is_ok();
+                settle(attached.map(Ok), done, waiting)
+            }
+            Job::Merge(merge, done) => {
+                let merged = self.merge(transaction, merge, effects);
+                settle(merged, done, waiting)
+            }
             Job::Prune(done) => {
                 let pruned = self.prune(transaction, effects);
                 settle(pruned.map(Ok), done, waiting)
@@ -229,6 +250,13 @@ impl Worker {
         effects.push(Effect::Forget(forgotten));
         Ok(pruned)
     }
+}
+
+/// Begins to read a log from `position`: what is held here counts as missing in
+/// it until it was seen there.
+fn attach(transaction: &WriteTransaction, position: &LogPosition) -> Result<(), Failed> {
+    database::write_log(transaction, position)?;
+    database::add_everything(transaction)
 }
 
 fn unavailable(error: impl core::fmt::Display) -> StoreError {

@@ -6,7 +6,8 @@ use redb::{TableDefinition, Value, WriteTransaction};
 use super::keysets::{read_keyset_record, write_record};
 use super::meta::write_sealed_by;
 use super::{
-    ACCESS_KEYS, DENY, DENY_BY_EXPIRY, Failed, HORIZONS, KEYSETS, META, RULE_REVIEWS, RULES, begin,
+    ACCESS_KEYS, DENY, DENY_BY_EXPIRY, Failed, HORIZONS, KEYSETS, META, OUTBOX, RULE_REVIEWS,
+    RULES, begin,
 };
 use crate::master_key::Seal;
 use crate::progress::Progress;
@@ -27,6 +28,7 @@ pub(crate) fn copy_all(
     copy_table(&source, &target, DENY, progress)?;
     copy_table(&source, &target, DENY_BY_EXPIRY, progress)?;
     copy_table(&source, &target, ACCESS_KEYS, progress)?;
+    copy_table(&source, &target, OUTBOX, progress)?;
     copy_table(&source, &target, META, progress)?;
     target.open_table(KEYSETS)?;
     for entry in source.open_table(KEYSETS)?.iter()? {

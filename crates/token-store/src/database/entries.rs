@@ -48,6 +48,18 @@ pub(crate) fn deny(
     })
 }
 
+/// The entry of a token: when it expires and when it was issued.
+pub(super) fn read(
+    table: &impl redb::ReadableTable<&'static [u8], (u64, u64)>,
+    key: &[u8],
+) -> Result<Option<(u64, Option<u64>)>, Failed> {
+    let held = table.get(key)?.map(|held| held.value());
+    Ok(held.map(|(expires_at, issued_at)| {
+        let issued_at = (issued_at != UNKNOWN).then_some(issued_at);
+        (expires_at, issued_at)
+    }))
+}
+
 /// A token whose entry was pruned.
 pub(crate) struct PrunedEntry {
     pub(crate) kind: TokenKind,

@@ -1,6 +1,9 @@
 //! The keys of the tables: dialect, scope, and what is in the scope.
 
+use token_core::limits::NAME_BYTES_MAX;
 use token_core::{TokenId, TokenKind};
+
+use crate::revocation::Revocation;
 
 /// A table key: dialect, scope, and what is in the scope.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -14,6 +17,23 @@ impl TableKey {
         let mut key = vec![tag, length];
         key.extend_from_slice(scope.as_bytes());
         Some(Self(key))
+    }
+
+    /// The key of what is revoked; `None` when a scope or uuid is too long.
+    pub(crate) fn of_revocation(revocation: &Revocation) -> Option<Self> {
+        match revocation {
+            Revocation::Token {
+                kind, scope, id, ..
+            } => Self::of_scope(*kind, scope).map(|key| key.with_token(*id)),
+            Revocation::Uuid {
+                kind, scope, uuid, ..
+            } => Self::of_scope(*kind, scope)
+                .filter(|_| uuid.len() <= NAME_BYTES_MAX)
+                .map(|key| key.with_rule(Some(uuid))),
+            Revocation::Keyset { kind, scope, .. } => {
+                Self::of_scope(*kind, scope).map(|key| key.with_rule(None))
+            }
+        }
     }
 
     /// A key that a table gave.

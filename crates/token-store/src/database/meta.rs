@@ -6,6 +6,7 @@ use redb::{
 
 use super::{Failed, META, begin};
 use crate::directory::FORMAT;
+use crate::log::LogPosition;
 use crate::master_key::Seal;
 
 const ID: &str = "id";
@@ -16,6 +17,9 @@ const SEQUENCE: &str = "sequence";
 const SEALED_BY: &str = "sealed_by";
 /// The latest `t` issued by scope, as JSON; there while no process has it open.
 const LATEST_ISSUED: &str = "latest_issued";
+/// Where this store is in the shared log, as JSON; not there when it never had
+/// one.
+const LOG: &str = "log";
 
 /// Gives a new database its id, its format and its master key.
 pub(super) fn identify(
@@ -118,4 +122,23 @@ pub(crate) fn next_sequence(transaction: &WriteTransaction) -> Result<u64, Faile
     let next = last.unwrap_or(0).saturating_add(1);
     meta.insert(SEQUENCE, next.to_string().as_str())?;
     Ok(next)
+}
+
+/// Where this store is in the shared log.
+pub(crate) fn read_log(database: &Database) -> Result<Option<LogPosition>, Failed> {
+    let table = database.begin_read()?.open_table(META)?;
+    let position = table.get(LOG)?;
+    position
+        .map(|position| serde_json::from_str(position.value()))
+        .transpose()
+        .map_err(|_| Failed::Corrupted("the position in the log cannot be read".to_owned()))
+}
+
+pub(crate) fn write_log(
+    transaction: &WriteTransaction,
+    position: &LogPosition,
+) -> Result<(), Failed> {
+    let json = serde_json::to_string(position).unwrap_or_default();
+    transaction.open_table(META)?.insert(LOG, json.as_str())?;
+    Ok(())
 }

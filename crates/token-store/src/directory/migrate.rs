@@ -37,7 +37,9 @@ impl Directory {
     pub(super) fn finish_migration(&self, database: &Database) -> Result<(), OpenError> {
         match database::read_format(database).map_err(|error| self.failed(error))? {
             Some(FORMAT) => Ok(()),
-            Some(1) => database::migrate(database).map_err(|error| self.failed(error)),
+            Some(from @ 1..FORMAT) => {
+                database::migrate(database, from).map_err(|error| self.failed(error))
+            }
             Some(_) | None => Err(corrupt(
                 &self.database_path(),
                 "its tables are of another format than `usher.json` says",

@@ -93,6 +93,7 @@ impl Worker {
                         scope,
                         uuid,
                         until,
+                        raised: false,
                     });
                 }
             }
@@ -196,6 +197,7 @@ impl Worker {
             scope: subscribe_key.clone(),
             uuid: None,
             until,
+            raised: false,
         });
         keep_keyset(transaction, seal, keyset, effects)?;
         imported.revoked_until = Some(until);

@@ -10,6 +10,7 @@ use crate::database::Failed;
 use crate::error::StoreError;
 use crate::import::Imported;
 use crate::keyset::{Keyset, KeysetChange};
+use crate::log::{LogPosition, Merge, Merged};
 use crate::prune::{Forgotten, Pruned};
 use crate::revocation::{Outcome, Revocation};
 
@@ -23,6 +24,8 @@ pub(crate) enum Job {
     AccessKey(AccessKeyKind, Done<MadeAccessKey>),
     Add(Vec<Addition>, Done<Imported>),
     Prune(Done<Pruned>),
+    Attach(LogPosition, Done<()>),
+    Merge(Merge, Done<Merged>),
 }
 
 impl Job {
@@ -33,6 +36,8 @@ impl Job {
             Self::AccessKey(_, done) => done(Err(error)),
             Self::Add(_, done) => done(Err(error)),
             Self::Prune(done) => done(Err(error)),
+            Self::Attach(_, done) => done(Err(error)),
+            Self::Merge(_, done) => done(Err(error)),
         }
     }
 }
@@ -50,6 +55,8 @@ pub(crate) enum Effect {
         scope: String,
         uuid: Option<String>,
         until: UnixSeconds,
+        /// By this node, above what another node's rule said.
+        raised: bool,
     },
     Keyset(Arc<Keyset>),
     NoKeyset(String),

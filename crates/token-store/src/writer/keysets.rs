@@ -146,7 +146,7 @@ pub(super) fn keep_keyset(
 }
 
 /// Horizons are those of the signing keys that there are.
-fn keep_horizons(
+pub(super) fn keep_horizons(
     transaction: &WriteTransaction,
     subscribe_key: &str,
     starts: &[u64],

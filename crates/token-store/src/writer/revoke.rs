@@ -1,7 +1,6 @@
 //! Revocations, as a transaction has them.
 
 use redb::WriteTransaction;
-use token_core::limits::NAME_BYTES_MAX;
 use token_core::{TokenKind, UnixSeconds};
 
 use super::Worker;
@@ -19,7 +18,7 @@ impl Worker {
     ) -> Result<Result<Vec<Outcome>, StoreError>, Failed> {
         let Some(keys) = revocations
             .iter()
-            .map(table_key)
+            .map(TableKey::of_revocation)
             .collect::<Option<Vec<_>>>()
         else {
             return Ok(Err(StoreError::TooLong));
@@ -94,23 +93,8 @@ impl Worker {
             scope,
             uuid,
             until,
+            raised: false,
         });
         Ok(Outcome::Revoked { until: Some(until) })
-    }
-}
-
-fn table_key(revocation: &Revocation) -> Option<TableKey> {
-    match revocation {
-        Revocation::Token {
-            kind, scope, id, ..
-        } => TableKey::of_scope(*kind, scope).map(|key| key.with_token(*id)),
-        Revocation::Uuid {
-            kind, scope, uuid, ..
-        } => TableKey::of_scope(*kind, scope)
-            .filter(|_| uuid.len() <= NAME_BYTES_MAX)
-            .map(|key| key.with_rule(Some(uuid))),
-        Revocation::Keyset { kind, scope, .. } => {
-            TableKey::of_scope(*kind, scope).map(|key| key.with_rule(None))
-        }
     }
 }

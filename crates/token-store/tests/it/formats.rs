@@ -12,16 +12,25 @@ use token_store::{AccessKeyKind, OpenError, Standing, Store};
 use crate::fixture::{KEYSET, KIND, START, TestClock, open, standing, standing_until};
 
 fn format_1() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/store/format-1")
+    of_format(1)
+}
+
+fn of_format(format: u64) -> PathBuf {
+    let folder = format!("../../testdata/store/format-{format}");
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)
 }
 
 /// Makes the files of a data directory from testdata: `length N`, then every
 /// 64 bytes that are not all zero, after where they are.
 pub(crate) fn unpack(to: &Path) {
+    unpack_from(&format_1(), to);
+}
+
+fn unpack_from(from: &Path, to: &Path) {
     for name in ["usher.json", "usher.sequence"] {
-        fs::copy(format_1().join(name), to.join(name)).unwrap();
+        fs::copy(from.join(name), to.join(name)).unwrap();
     }
-    let text = fs::read_to_string(format_1().join("usher.redb.hex")).unwrap();
+    let text = fs::read_to_string(from.join("usher.redb.hex")).unwrap();
     let mut lines = text.lines();
     let length = lines.next().unwrap().strip_prefix("length ").unwrap();
     let mut bytes = vec![0; length.parse().unwrap()];
@@ -108,6 +117,22 @@ fn a_store_of_format_1_opens_and_is_kept_beside() {
     is_as_it_was(&open(&kept, &clock).unwrap());
 }
 
+/// The same store, as the version before this one left it.
+#[test]
+fn a_store_of_format_2_opens_and_is_kept_beside() {
+    let directory = tempfile::tempdir().unwrap();
+    unpack_from(&of_format(2), directory.path());
+    let clock = TestClock::new();
+    clock.step_to(START + 7_200);
+    let store = open(directory.path(), &clock).unwrap();
+    is_as_it_was(&store);
+    assert_eq!(store.log_position().unwrap(), None);
+    assert!(store.unpublished(&[], 10).unwrap().is_empty());
+    drop(store);
+    let kept = directory.path().join("format-2");
+    is_as_it_was(&open(&kept, &clock).unwrap());
+}
+
 /// Rules of the older format go like any other.
 #[test]
 fn what_was_migrated_is_pruned() {
@@ -141,7 +166,7 @@ fn a_migration_that_was_cut_off_goes_on() {
             }
             2 => {
                 let marker = fs::read_to_string(path("usher.json")).unwrap();
-                let newer = marker.replace("\"format\":1", "\"format\":2");
+                let newer = marker.replace("\"format\":1", "\"format\":3");
                 assert_ne!(marker, newer);
                 fs::write(path("usher.json"), newer).unwrap();
             }
@@ -166,7 +191,7 @@ fn tables_of_an_unknown_format_are_refused() {
     transaction
         .open_table(meta)
         .unwrap()
-        .insert("format", "3")
+        .insert("format", "4")
         .unwrap();
     transaction.commit().unwrap();
     drop(database);

@@ -22,6 +22,7 @@ mod formats;
 mod horizons;
 mod keysets;
 mod kill;
+mod log;
 mod open;
 mod power;
 mod refusals;

@@ -147,7 +147,7 @@ fn a_marker_that_is_none_newer_or_foreign_is_refused() {
         );
     }
     let other = "0".repeat(32);
-    let newer = format!(r#"{{"format":3,"id":"{other}"}}"#);
+    let newer = format!(r#"{{"format":4,"id":"{other}"}}"#);
     let error = refused_after(|dir| write(dir, "usher.json", &newer));
     assert!(
         matches!(

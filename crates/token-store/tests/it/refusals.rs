@@ -45,16 +45,16 @@ const CASES: [Case; 10] = [
         |dir| {
             write_marker(
                 dir,
-                r#"{"format":3,"id":"00000000000000000000000000000000"}"#,
+                r#"{"format":4,"id":"00000000000000000000000000000000"}"#,
             );
         },
-        "`DIR/usher.json` has format 3 and this version reads up to 2; use the version that wrote \
+        "`DIR/usher.json` has format 4 and this version reads up to 3; use the version that wrote \
          it, or a newer one",
     ),
     (
         // A format to come need not look like ours.
-        |dir| write_marker(dir, r#"{"format":4,"cluster":"x"}"#),
-        "`DIR/usher.json` has format 4 and this version reads up to 2; use the version that wrote \
+        |dir| write_marker(dir, r#"{"format":5,"cluster":"x"}"#),
+        "`DIR/usher.json` has format 5 and this version reads up to 3; use the version that wrote \
          it, or a newer one",
     ),
     (
