@@ -153,8 +153,8 @@ fn a_marker_that_is_none_newer_or_foreign_is_refused() {
         matches!(
             error,
             OpenError::Newer {
-                found: 3,
-                supported: 2,
+                found: 4,
+                supported: 3,
                 ..
             }
         ),
