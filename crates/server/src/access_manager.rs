@@ -10,6 +10,8 @@ use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, heade
 use token_core::limits::REQUEST_SKEW_SECONDS_MAX;
 use token_core::{UnixSeconds, check_request_uuid};
 
+use crate::attempts::Credential;
+use crate::audit::Actor;
 use crate::conn::Refusal;
 use crate::keyset::Prepared;
 use crate::query::Query;
@@ -157,9 +159,12 @@ fn authenticate(
     let keyset = service.keyset(target.subscribe_key);
     let keys = keyset
         .as_ref()
-        .map_or_else(|| service.nobody(), |keyset| keyset.signing_keys());
+        .map_or_else(|| service.nobody(), |keyset| keyset.signing_keys(now));
     let matched = signed.verify(signature, &keys, Accept::Strict);
     let (Ok(()), Some(keyset)) = (matched, keyset) else {
+        service
+            .credential_refused(Credential::Signature, Actor::current_peer())
+            .map_err(Fault::TooManyAttempts)?;
         return Err(Fault::Signature);
     };
     if !keyset.settings().access_manager {

@@ -4,9 +4,13 @@ use core::net::{IpAddr, SocketAddr};
 
 use http::{HeaderMap, HeaderName};
 
+/// The [`client_address`] of a request, beside it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ClientAddress(pub(crate) IpAddr);
+
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
-/// The address of the client, for logs: the right-most address that no trusted
+/// The address of the client, for logs and limits: the right-most address that no trusted
 /// hop stands at.
 ///
 /// Each proxy appends the peer that it saw to `X-Forwarded-For`, so the list

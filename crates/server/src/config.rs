@@ -1,5 +1,6 @@
 //! `usher.toml` and the `USHER_*` variables.
 
+mod audit;
 mod document;
 mod master_key;
 mod read;
@@ -8,6 +9,7 @@ mod tls;
 mod upstream;
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use core::num::NonZeroU32;
 use core::time::Duration;
 use std::fmt;
 use std::path::PathBuf;
@@ -16,6 +18,7 @@ use ipnet::IpNet;
 use serde_json::Value;
 use token_store::{MasterKey, NewKeyset, Secret};
 
+use crate::audit::AuditOptions;
 use crate::conn::ConnectionLimits;
 use crate::tls::TlsFiles;
 
@@ -64,6 +67,11 @@ pub struct Config {
     pub tls: Option<TlsFiles>,
     /// What the internal listener proves itself with. Default: no TLS.
     pub internal_tls: Option<TlsFiles>,
+    /// How often a peer may present a wrong signature, Basic credential or key
+    /// in a minute before it is told 429. Default 60; `None` for no limit.
+    pub failed_attempts_per_minute: Option<NonZeroU32>,
+    /// How the audit log is kept.
+    pub audit: AuditOptions,
     /// The limits of both listeners.
     pub limits: ConnectionLimits,
     /// Keysets that must exist.
@@ -153,6 +161,8 @@ impl Default for Config {
             upstream_hold: Duration::from_secs(330),
             tls: None,
             internal_tls: None,
+            failed_attempts_per_minute: NonZeroU32::new(60),
+            audit: AuditOptions::default(),
             limits: ConnectionLimits::default(),
             keysets: Vec::new(),
         }

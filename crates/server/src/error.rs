@@ -16,6 +16,8 @@ pub(crate) struct ApiError {
     /// The field, parameter or header.
     pub(crate) at: Option<String>,
     pub(crate) details: Vec<ErrorDetail>,
+    /// How long to wait, in seconds.
+    pub(crate) retry_after: Option<u64>,
 }
 
 /// One of several faults.
@@ -37,6 +39,11 @@ pub(crate) enum ErrorCode {
     AdminKeyRequired,
     VerifierKeyRequired,
     AccessManagerDisabled,
+    RoleInsufficient,
+    AdminKeyExists,
+    LastAdminKey,
+    TooManyAttempts,
+    AuditUnavailable,
     NotFound,
     UnknownKeyset,
     MethodNotAllowed,
@@ -66,6 +73,11 @@ impl ErrorCode {
             Self::AdminKeyRequired => (StatusCode::UNAUTHORIZED, "admin_key_required"),
             Self::VerifierKeyRequired => (StatusCode::UNAUTHORIZED, "verifier_key_required"),
             Self::AccessManagerDisabled => (StatusCode::FORBIDDEN, "access_manager_disabled"),
+            Self::RoleInsufficient => (StatusCode::FORBIDDEN, "role_insufficient"),
+            Self::AdminKeyExists => (StatusCode::CONFLICT, "admin_key_exists"),
+            Self::LastAdminKey => (StatusCode::CONFLICT, "last_admin_key"),
+            Self::TooManyAttempts => (StatusCode::TOO_MANY_REQUESTS, "too_many_attempts"),
+            Self::AuditUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "audit_unavailable"),
             Self::NotFound => (StatusCode::NOT_FOUND, "not_found"),
             Self::UnknownKeyset => (StatusCode::NOT_FOUND, "unknown_keyset"),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
@@ -96,6 +108,7 @@ impl ErrorCode {
             message: message.into(),
             at: None,
             details: Vec::new(),
+            retry_after: None,
         }
     }
 }
@@ -158,6 +171,7 @@ impl ApiError {
             message,
             at,
             details,
+            retry_after: None,
         }
     }
 
@@ -187,7 +201,12 @@ impl ApiError {
 
     pub(crate) fn response(&self) -> Response<Bytes> {
         let (status, _) = self.code.row();
-        json(status, self)
+        let mut response = json(status, self);
+        if let Some(seconds) = self.retry_after {
+            let headers = response.headers_mut();
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
     }
 }
 

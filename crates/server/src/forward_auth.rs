@@ -39,7 +39,9 @@ pub(crate) fn respond(
     let begun = Instant::now();
     let verdict = decide(service, flavour, request);
     let metrics = service.metrics();
-    metrics.decided(Via::ForwardAuth, verdict.decision, verdict.code);
+    service.decided(Via::ForwardAuth, verdict.decision, verdict.code, || {
+        verdict.token.map(|(id, _)| id.to_string())
+    });
     metrics.took(Via::ForwardAuth, begun);
     let live = service.live();
     let access = &live.access;

@@ -1,6 +1,8 @@
 //! The internal listener: checks and administration.
 
 mod access;
+mod access_keys;
+mod audit;
 mod backup;
 mod check;
 mod grant;
@@ -14,6 +16,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use serde::Serialize;
 use token_core::limits::{CHECK_BODY_BYTES_MAX, GRANT_BODY_BYTES_MAX};
+use token_store::Role;
 
 use crate::error::{ApiError, ErrorCode, json};
 use crate::forward_auth::{self, Flavour};
@@ -49,6 +52,10 @@ enum Class {
     /// A verifier that cannot but send the `Host` of its own client. Its routes
     /// decide about what the request itself presents, and change nothing.
     Relay,
+    Issuer,
+    Auditor,
+    /// Whoever administers, issues or audits: it shows names and no secret.
+    Reader,
     Admin,
 }
 
@@ -67,8 +74,14 @@ enum Route<'a> {
     Tokens(&'a str),
     Revocations(&'a str),
     Rotate(&'a str),
+    Incident(&'a str),
     AdminKeyRotate,
     VerifierKeyRotate,
+    AccessKeys,
+    AccessKey(&'a str),
+    AccessKeyRotate(&'a str),
+    Audit,
+    AuditHead,
     Backup,
     Unknown,
 }
@@ -94,6 +107,12 @@ impl<'a> Route<'a> {
             ["", "v1", "keysets", key, "tokens"] => Self::Tokens(key),
             ["", "v1", "keysets", key, "revocations"] => Self::Revocations(key),
             ["", "v1", "keysets", key, "rotate"] => Self::Rotate(key),
+            ["", "v1", "keysets", key, "incident"] => Self::Incident(key),
+            ["", "v1", "admin-keys"] => Self::AccessKeys,
+            ["", "v1", "admin-keys", name] => Self::AccessKey(name),
+            ["", "v1", "admin-keys", name, "rotate"] => Self::AccessKeyRotate(name),
+            ["", "v1", "audit"] => Self::Audit,
+            ["", "v1", "audit", "head"] => Self::AuditHead,
             ["", "v1", "admin-key", "rotate"] => Self::AdminKeyRotate,
             ["", "v1", "verifier-key", "rotate"] => Self::VerifierKeyRotate,
             ["", "v1", "backup"] => Self::Backup,
@@ -101,8 +120,12 @@ impl<'a> Route<'a> {
         }
     }
 
-    const fn class(self) -> Class {
+    fn class(self, method: &Method) -> Class {
         match self {
+            Self::Keysets | Self::Keyset(_) if method == Method::GET => Class::Reader,
+            Self::AccessKeys if method == Method::GET => Class::Auditor,
+            Self::Tokens(_) => Class::Issuer,
+            Self::Audit | Self::AuditHead => Class::Auditor,
             Self::Health | Self::Ready => Class::Open,
             Self::ForwardAuth(Flavour::Envoy) => Class::Relay,
             Self::Check
@@ -112,28 +135,63 @@ impl<'a> Route<'a> {
             | Self::Verify => Class::Verifier,
             Self::Keysets
             | Self::Keyset(_)
-            | Self::Tokens(_)
             | Self::Revocations(_)
             | Self::Rotate(_)
+            | Self::Incident(_)
             | Self::AdminKeyRotate
             | Self::VerifierKeyRotate
+            | Self::AccessKeys
+            | Self::AccessKey(_)
+            | Self::AccessKeyRotate(_)
             | Self::Backup
             | Self::Unknown => Class::Admin,
         }
     }
 
+    /// Whether it gives somebody access, or more of it.
+    fn gives_access(self, method: &Method) -> bool {
+        match self {
+            Self::Tokens(_) => true,
+            Self::Keysets | Self::AccessKeys => method == Method::POST,
+            Self::Keyset(_) => method == Method::PATCH,
+            Self::Health
+            | Self::Ready
+            | Self::Metrics
+            | Self::Check
+            | Self::CheckBatch
+            | Self::ForwardAuth(_)
+            | Self::Verify
+            | Self::Revocations(_)
+            | Self::Rotate(_)
+            | Self::Incident(_)
+            | Self::AdminKeyRotate
+            | Self::VerifierKeyRotate
+            | Self::AccessKey(_)
+            | Self::AccessKeyRotate(_)
+            | Self::Audit
+            | Self::AuditHead
+            | Self::Backup
+            | Self::Unknown => false,
+        }
+    }
+
     const fn methods(self) -> &'static [Method] {
         match self {
-            Self::Health | Self::Ready | Self::Metrics => &[Method::GET],
+            Self::Health | Self::Ready | Self::Metrics | Self::Audit | Self::AuditHead => {
+                &[Method::GET]
+            }
+            Self::AccessKey(_) => &[Method::DELETE],
             Self::Check
             | Self::CheckBatch
             | Self::Verify
             | Self::Tokens(_)
             | Self::Rotate(_)
+            | Self::Incident(_)
+            | Self::AccessKeyRotate(_)
             | Self::AdminKeyRotate
             | Self::VerifierKeyRotate
             | Self::Backup => &[Method::POST],
-            Self::Keysets | Self::Revocations(_) => &[Method::GET, Method::POST],
+            Self::Keysets | Self::AccessKeys | Self::Revocations(_) => &[Method::GET, Method::POST],
             Self::Keyset(_) => &[Method::GET, Method::PATCH, Method::DELETE],
             // Whatever a proxy asks with is taken, and answered by itself.
             Self::ForwardAuth(_) | Self::Unknown => &[],
@@ -154,8 +212,14 @@ pub(crate) fn body_limit(path: &str) -> usize {
         | Route::Keyset(_)
         | Route::Tokens(_)
         | Route::Rotate(_)
+        | Route::Incident(_)
         | Route::AdminKeyRotate
         | Route::VerifierKeyRotate
+        | Route::AccessKeys
+        | Route::AccessKey(_)
+        | Route::AccessKeyRotate(_)
+        | Route::Audit
+        | Route::AuditHead
         | Route::Backup
         | Route::Unknown => GRANT_BODY_BYTES_MAX,
     }
@@ -168,25 +232,28 @@ pub(crate) async fn respond(
     request: Request<Bytes>,
 ) -> Response<Bytes> {
     let route = Route::find(request.uri().path());
+    let class = route.class(request.method());
+    let checked = access::check(service, caller, class, &request);
     if let Route::ForwardAuth(flavour) = route {
-        return match access::check(service, caller, route.class(), &request) {
-            Ok(()) => forward_auth::respond(service, caller.peer(), flavour, &request),
+        return match checked {
+            Ok(_) => forward_auth::respond(service, caller.peer(), flavour, &request),
             Err(error) => forward_auth::refused(&error),
         };
     }
-    match answer(service, caller, route, &request).await {
-        Ok(response) => response,
-        Err(error) => error.response(),
-    }
+    let answered = match checked {
+        Err(error) => Err(error),
+        // A decision changes nothing that would be written down.
+        Ok(_) if class == Class::Verifier => answer(service, route, &request).await,
+        Ok(actor) => actor.acts(answer(service, route, &request)).await,
+    };
+    answered.unwrap_or_else(|error| error.response())
 }
 
 async fn answer(
     service: &Service,
-    caller: Caller,
     route: Route<'_>,
     request: &Request<Bytes>,
 ) -> Result<Response<Bytes>, ApiError> {
-    access::check(service, caller, route.class(), request)?;
     if route == Route::Unknown {
         return Err(no_such_route());
     }
@@ -195,6 +262,9 @@ async fn answer(
     }
     if [Method::POST, Method::PATCH].contains(request.method()) {
         access::check_media_type(request)?;
+    }
+    if route.gives_access(request.method()) {
+        service.check_audited()?;
     }
     let body = &**request.body();
     match route {
@@ -225,8 +295,15 @@ async fn answer(
         }
         Route::Keyset(key) => keysets::change(service, key, body).await,
         Route::Rotate(key) => keysets::rotate(service, key, body).await,
-        Route::AdminKeyRotate => keysets::rotate_admin_key(service).await,
-        Route::VerifierKeyRotate => keysets::rotate_verifier_key(service).await,
+        Route::Incident(key) => keysets::incident(service, key).await,
+        Route::AdminKeyRotate => access_keys::renew(service, Role::Admin).await,
+        Route::VerifierKeyRotate => access_keys::renew(service, Role::Verifier).await,
+        Route::AccessKeys if request.method() == Method::GET => Ok(access_keys::list(service)),
+        Route::AccessKeys => access_keys::create(service, body).await,
+        Route::AccessKey(name) => access_keys::remove(service, name).await,
+        Route::AccessKeyRotate(name) => access_keys::rotate(service, name, body).await,
+        Route::Audit => audit::page(service, request.uri().query()).await,
+        Route::AuditHead => Ok(audit::head(service)),
         Route::Backup => backup::backup(service).await,
         Route::ForwardAuth(_) | Route::Unknown => Err(no_such_route()),
     }

@@ -76,6 +76,7 @@ pub(crate) fn issue(
         Standing::Expired => return Err(NotIssued::BornExpired),
         Standing::Stale | Standing::Behind => return Err(NotIssued::Stale),
     };
+    service.audit_granted(&*token);
     tracing::info!(
         subscribe_key = token.scope(),
         token_id = %token.id(),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use token_codec::{KeyPeriod, KeyRing, MacKey};
-use token_core::SubscribeKey;
+use token_core::{SubscribeKey, UnixSeconds};
 use token_policy::ListMode;
 use token_store::{Keyset, ListAccess, MetaMode, Settings};
 
@@ -58,8 +58,10 @@ impl Prepared {
     }
 
     /// What a signature of a request is checked with.
-    pub(crate) fn signing_keys(&self) -> SigningKeys<'_> {
+    pub(crate) fn signing_keys(&self, now: UnixSeconds) -> SigningKeys<'_> {
+        let previous = self.stored.previous_secret_key(now);
         SigningKeys {
+            previous_secret_key: previous.map(|(key, _)| key.expose()),
             subscribe_key: self.subscribe_key(),
             publish_key: self.publish_key(),
             secret_key: self.stored.secret_key.expose(),

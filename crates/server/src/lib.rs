@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 mod access_manager;
+mod attempts;
+mod audit;
 mod cache;
 mod client_address;
 mod clock;
@@ -26,6 +28,9 @@ mod service;
 mod signature;
 mod tls;
 
+pub use audit::{
+    AuditChain, AuditHead, AuditLog, AuditOptions, ChainFault, InvalidAuditHead, OnAuditFailure,
+};
 pub use bytes::Bytes;
 pub use clock::SystemClock;
 pub use config::{Config, ConfigError, DeclaredKeyset, InvalidUpstream, Upstream, read_master_key};

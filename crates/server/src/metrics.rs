@@ -18,12 +18,24 @@ use token_policy::{Decision, Reason};
 
 use latency::Latency;
 
+use crate::attempts::Credential;
+
 /// Where a decision was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Via {
     Check,
     ForwardAuth,
     Gateway,
+}
+
+impl Via {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Check => "check",
+            Self::ForwardAuth => "forward_auth",
+            Self::Gateway => "gateway",
+        }
+    }
 }
 
 /// Two or three labels of a fixed list.
@@ -46,6 +58,17 @@ pub(crate) struct Metrics {
     reloads: [Counter; 2],
     commits: Latency,
     commit_errors: Counter,
+    credentials: Counters<2>,
+    pub(crate) audit: AuditMetrics,
+}
+
+/// The audit log.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct AuditMetrics {
+    pub(crate) written: Counter,
+    pub(crate) lost: Counter,
+    pub(crate) failing: Gauge,
+    pub(crate) sequence: Gauge,
 }
 
 /// The decisions of one [`Via`].
@@ -176,6 +199,8 @@ impl Metrics {
             commit_errors.clone(),
         );
         Self {
+            audit: AuditMetrics::registered(&mut registry),
+            credentials: refused_credentials(&mut registry),
             check,
             forward_auth,
             gateway,
@@ -190,6 +215,13 @@ impl Metrics {
             commit_errors,
             registry,
         }
+    }
+
+    /// Counts a credential that was refused, and whether there were too many.
+    pub(crate) fn credential_refused(&self, credential: Credential, limited: bool) {
+        let outcome = if limited { "limited" } else { "refused" };
+        let labels = [("credential", credential.name()), ("outcome", outcome)];
+        self.credentials.get_or_create(&labels).inc();
     }
 
     /// Counts a decision. `code` is that of the reason.
@@ -270,6 +302,23 @@ impl Decisions {
     }
 }
 
+/// The credentials that were refused.
+fn refused_credentials(registry: &mut Registry) -> Counters<2> {
+    let family = Counters::<2>::default();
+    registry.register(
+        "credentials_refused",
+        "Wrong signatures, Basic credentials and keys, by whether there were too many",
+        family.clone(),
+    );
+    for credential in [Credential::Signature, Credential::Key] {
+        for outcome in ["refused", "limited"] {
+            let labels = [("credential", credential.name()), ("outcome", outcome)];
+            drop(family.get_or_create(&labels));
+        }
+    }
+    family
+}
+
 /// The metrics of the public listener and of the internal one.
 fn listeners(registry: &mut Registry) -> [ListenerMetrics; 2] {
     let open = Family::<Labels<1>, Gauge>::default();
@@ -342,6 +391,33 @@ impl CacheMetrics {
             "token_cache_entries",
             "Verified tokens that are kept",
             metrics.entries.clone(),
+        );
+        metrics
+    }
+}
+
+impl AuditMetrics {
+    fn registered(registry: &mut Registry) -> Self {
+        let metrics = Self::default();
+        registry.register(
+            "audit_entries",
+            "Entries of the audit log that were written",
+            metrics.written.clone(),
+        );
+        registry.register(
+            "audit_entries_lost",
+            "Entries of the audit log that found no room, samples too",
+            metrics.lost.clone(),
+        );
+        registry.register(
+            "audit_failing",
+            "Whether the audit log cannot be written",
+            metrics.failing.clone(),
+        );
+        registry.register(
+            "audit_sequence",
+            "The number of the last entry of the audit log",
+            metrics.sequence.clone(),
         );
         metrics
     }

@@ -16,6 +16,8 @@ use tokio::task::JoinHandle;
 use tokio::time::interval;
 
 use crate::access_manager;
+use crate::audit::Event;
+use crate::client_address::{ClientAddress, client_address};
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::conn::{Handler, Listener, Refusal, RequestBody, ResponseBody};
@@ -96,6 +98,15 @@ pub enum StartError {
     Upstream {
         /// Why.
         cause: String,
+    },
+    /// The audit log cannot be written, and nothing may go without it.
+    #[error(
+        "the audit log cannot be written: {cause}; make room, or set `on_failure = \"serve\"` \
+         in [audit]"
+    )]
+    Audit {
+        /// Why.
+        cause: io::Error,
     },
     /// The system gives no random bytes.
     #[error("the system gives no random bytes")]
@@ -178,6 +189,7 @@ impl Server {
         let counts = service.metrics().internal.connections.clone();
         let internal = Listener::on_terms(internal_socket, internal, terms, counts)
             .map_err(listen(config.internal_listen))?;
+        service.audit_event(Event::ServerStarted).await;
         let pruning = tokio::spawn(prune(service.clone()));
         let reloader = Arc::new(Reloader::new(service.clone(), config));
         let watching = tokio::spawn(watch_certificates(Arc::clone(&reloader)));
@@ -317,9 +329,14 @@ struct Public(Service);
 impl Handler for Public {
     async fn respond(
         &self,
-        _: SocketAddr,
-        request: Request<RequestBody>,
+        peer: SocketAddr,
+        mut request: Request<RequestBody>,
     ) -> Result<Response<ResponseBody>, Refusal> {
+        let live = self.0.live();
+        let trusts = |hop| live.access.trusts(hop);
+        let client = client_address(peer.ip(), request.headers(), trusts);
+        drop(live);
+        request.extensions_mut().insert(ClientAddress(client));
         let answer = self.0.serve_public(request).await;
         if let Ok(response) = &answer {
             self.0.metrics().public.answered(response.status());

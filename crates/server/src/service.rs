@@ -1,12 +1,13 @@
 //! Everything that a request needs, in one value; no sockets.
 
 mod access;
+mod audited;
 mod live;
 mod writes;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use arc_swap::{ArcSwap, Guard};
 use bytes::Bytes;
@@ -18,7 +19,10 @@ use token_core::{Revocations as _, Standing, Subject, UnixSeconds, VerifiedClaim
 use token_policy::PatternCache;
 use token_store::{Clock, Keyset, OpenOptions, Store};
 
+use crate::attempts::Attempts;
+use crate::audit::{Actor, Audit, By};
 use crate::cache::{CACHE_BYTES, PATTERN_CACHE_BYTES, VerifiedTokens};
+use crate::client_address::ClientAddress;
 use crate::config::Config;
 use crate::conn::{Refusal, RequestBody, ResponseBody};
 use crate::error::{ApiError, ErrorCode};
@@ -42,6 +46,11 @@ pub struct Service {
 
 #[derive(Debug)]
 struct Inner {
+    /// Before the store: it ends while nobody else has the data directory.
+    audit: Audit,
+    attempts: Attempts,
+    /// When the use of a key was written down last, by name.
+    used: Mutex<HashMap<String, u64>>,
     store: Store,
     clock: Arc<dyn Clock>,
     live: ArcSwap<Live>,
@@ -90,9 +99,19 @@ impl Service {
         };
         let store = Store::open(&config.data_dir, options).map_err(StartError::Store)?;
         let metrics = Metrics::new();
+        let audit = Audit::open(
+            &config.data_dir,
+            config.audit,
+            metrics.audit.clone(),
+            clock.now(),
+        )
+        .map_err(|cause| StartError::Audit { cause })?;
         let nobody = writes::random_text().ok_or(StartError::NoRandomness)?;
         Ok(Self {
             inner: Arc::new(Inner {
+                audit,
+                attempts: Attempts::new(),
+                used: Mutex::default(),
                 store,
                 clock,
                 live: ArcSwap::from_pointee(live),
@@ -130,13 +149,18 @@ impl Service {
         if path == "/healthz" && request.method() == http::Method::GET {
             return Ok(internal::status("ok").map(ResponseBody::from));
         }
+        let peer = request.extensions().get::<ClientAddress>();
+        let peer = peer.map(|address| address.0);
         if !access_manager::serves(path) {
-            return gateway::respond(self, request).await;
+            let client = Actor::new(By::Client, peer);
+            return client.acts(gateway::respond(self, request)).await;
         }
         let (head, body) = request.into_parts();
         let body = body.read(GRANT_BODY_BYTES_MAX).await?;
         let request = Request::from_parts(head, body);
-        let response = access_manager::respond(self, request).await;
+        // What it changes, whoever has the secret key changes.
+        let signer = Actor::new(By::SecretKey, peer);
+        let response = signer.acts(access_manager::respond(self, request)).await;
         Ok(response.map(ResponseBody::from))
     }
 
@@ -246,6 +270,7 @@ impl Service {
             subscribe_key: nobody,
             publish_key: nobody,
             secret_key: nobody,
+            previous_secret_key: None,
         }
     }
 

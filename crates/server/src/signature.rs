@@ -29,7 +29,7 @@ pub struct SignedRequest<'a> {
 }
 
 /// The keys of the keyset that a request names.
-#[expect(clippy::exhaustive_structs, reason = "a signature needs all three")]
+#[expect(clippy::exhaustive_structs, reason = "a signature needs them")]
 pub struct SigningKeys<'a> {
     /// Stands in the text of a v1 signature.
     pub subscribe_key: &'a str,
@@ -37,6 +37,8 @@ pub struct SigningKeys<'a> {
     pub publish_key: &'a str,
     /// The key of the MAC.
     pub secret_key: &'a str,
+    /// The key before it, while both are good.
+    pub previous_secret_key: Option<&'a str>,
 }
 
 impl fmt::Debug for SigningKeys<'_> {
@@ -90,7 +92,9 @@ impl SignedRequest<'_> {
         accept: Accept,
     ) -> Result<(), SignatureMismatch> {
         let publish = accept == Accept::PublishToo && self.is_publish(keys);
-        let key = hmac::Key::new(hmac::HMAC_SHA256, keys.secret_key.as_bytes());
+        let secrets = [Some(keys.secret_key), keys.previous_secret_key];
+        let key = |secret: &str| hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
+        let keys_of_macs: Vec<hmac::Key> = secrets.into_iter().flatten().map(key).collect();
         let queries = self.query_texts();
         let (mac, texts) = match signature.strip_prefix(b"v2.") {
             Some(text) => {
@@ -107,9 +111,10 @@ impl SignedRequest<'_> {
             None => return Err(SignatureMismatch),
         };
         let mac = decode_mac(mac).ok_or(SignatureMismatch)?;
-        let matched = texts
+        let matched = keys_of_macs
             .iter()
-            .map(|text| hmac::verify(&key, text, &mac).is_ok())
+            .flat_map(|key| texts.iter().map(move |text| (key, text)))
+            .map(|(key, text)| hmac::verify(key, text, &mac).is_ok())
             .fold(false, |any, this| any | this);
         matched.then_some(()).ok_or(SignatureMismatch)
     }

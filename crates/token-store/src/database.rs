@@ -1,5 +1,6 @@
 //! The tables, and every read and write of them.
 
+mod access_keys;
 mod check;
 mod copy;
 mod entries;
@@ -15,15 +16,14 @@ mod snapshot;
 
 use redb::{Database, Durability, TableDefinition, WriteTransaction};
 
+pub(crate) use access_keys::{access_keys, remove_access_key, write_access_key};
 pub use check::Counts;
 pub(crate) use check::{check, counts};
 pub(crate) use copy::copy_all;
 pub(crate) use entries::{Denied, PrunedEntry, deny, take_expired};
 pub(crate) use horizons::{keep_horizons, raise_horizon};
 pub(crate) use key::{TableKey, kind_of, tag_of};
-pub(crate) use keysets::{
-    has_access_key, is_deleted, keysets, read_record, write_access_key, write_record,
-};
+pub(crate) use keysets::{is_deleted, keysets, read_record, write_record};
 pub(crate) use load::load;
 pub(crate) use meta::{
     next_sequence, read_format, read_id, read_log, read_sealed_by, read_sequence,
@@ -49,8 +49,10 @@ const RULES: TableDefinition<'_, &[u8], u64> = TableDefinition::new("rules");
 const RULE_REVIEWS: TableDefinition<'_, (u64, &[u8]), ()> = TableDefinition::new("rule_reviews");
 /// Subscribe key to record (JSON).
 const KEYSETS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("keysets");
-/// Kind of access key to the SHA-256 of the key.
-const ACCESS_KEYS: TableDefinition<'_, &str, [u8; 32]> = TableDefinition::new("access_keys");
+/// Name of an access key to its record (JSON).
+const ACCESS_KEYS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("named_access_keys");
+/// Until format 2: role to the SHA-256 of its only key.
+const OLD_ACCESS_KEYS: TableDefinition<'_, &str, [u8; 32]> = TableDefinition::new("access_keys");
 /// `(kind, scope)` and start of a signing key's period to its horizon.
 const HORIZONS: TableDefinition<'_, (&[u8], u64), u64> = TableDefinition::new("horizons");
 /// What a shared log has not shown yet: a tag, and the key of its table.
@@ -94,6 +96,7 @@ pub(crate) fn migrate(database: &Database, from: u64) -> Result<(), Failed> {
     }
     // Of format 3 are tables that older versions would not keep in step.
     transaction.open_table(OUTBOX)?;
+    access_keys::name_access_keys(&transaction)?;
     meta::write_format(&transaction)?;
     transaction.commit()?;
     Ok(())

@@ -28,7 +28,7 @@ pub use rewrite::Rewritten;
 use marker::{Marker, read_marker, write_marker};
 
 /// The format that this version writes. 1 knew no reviews of rules, 2 no shared
-/// log.
+/// log and no names of access keys.
 pub(crate) const FORMAT: u64 = 3;
 
 const MARKER: &str = "usher.json";

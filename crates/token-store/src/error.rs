@@ -202,6 +202,33 @@ pub enum StoreError {
         /// How.
         what: &'static str,
     },
+    /// No access key has this name.
+    #[error("no access key has this name")]
+    UnknownAccessKey,
+    /// An access key has this name already.
+    #[error("an access key has this name already; rotate it, or take another name")]
+    AccessKeyExists,
+    /// An access key that is none.
+    #[error("the access key cannot be made: {what}")]
+    AccessKey {
+        /// What is wrong.
+        what: &'static str,
+    },
+    /// Nobody could administer the server any more.
+    #[error("this is the last admin key that is good; make another one first")]
+    LastAdminKey,
+    /// There are as many access keys as there may be.
+    #[error("there are {keys_max} access keys; remove one first")]
+    TooManyAccessKeys {
+        /// How many there may be.
+        keys_max: usize,
+    },
+    /// Two keys are to be good for too long.
+    #[error("a key is good beside its successor for at most {seconds_max} seconds")]
+    Overlap {
+        /// How long they may be.
+        seconds_max: u64,
+    },
     /// A cursor that no listing gave out.
     #[error("the cursor is not one that a listing gave out")]
     Cursor,

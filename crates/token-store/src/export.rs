@@ -13,8 +13,8 @@ pub(crate) use line::{Id, Kind, Line};
 pub use read::ExportFile;
 pub(crate) use write::write;
 
-/// The format of the lines.
-pub(crate) const VERSION: u64 = 1;
+/// The format of the lines. 1 knew no names of access keys.
+pub(crate) const VERSION: u64 = 2;
 
 /// Whether secrets are in an export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,6 +4,7 @@ use serde_json::Value;
 use token_core::limits::{ISSUED_AHEAD_SECONDS_MAX, KEY_ANNOUNCE_SECONDS_MIN, SIGNING_KEYS_MAX};
 use token_core::{PublishKey, SubscribeKey, UnixSeconds};
 
+use crate::access_key::OVERLAP_SECONDS_MAX;
 use crate::error::{InvalidKeyset, StoreError};
 use crate::secret::{self, Secret};
 use crate::settings::Settings;
@@ -23,6 +24,8 @@ pub struct Keyset {
     pub publish_key: PublishKey,
     /// Signs requests.
     pub secret_key: Secret,
+    /// The secret key before it, while both are good.
+    pub(crate) previous_secret: Option<PreviousSecret>,
     /// Sign tokens, by ascending period.
     pub signing_keys: Vec<SigningKey>,
     /// The settings.
@@ -33,6 +36,14 @@ pub struct Keyset {
     pub created_at: UnixSeconds,
     /// The longest life that its settings ever allowed, in minutes.
     pub(crate) longest_ttl: u32,
+}
+
+/// A secret key that was replaced.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PreviousSecret {
+    pub(crate) key: Secret,
+    /// From then on it signs nothing.
+    pub(crate) until: UnixSeconds,
 }
 
 /// A key that signs tokens whose `t` is in its period.
@@ -94,8 +105,15 @@ pub enum Rotation {
     Signing,
     /// The signing key, now, with a rule that kills every token issued so far.
     Emergency,
-    /// The secret key. Signed requests need the new one at once.
-    Secret,
+    /// The secret key.
+    Secret {
+        /// How long the old one is good beside the new one, in seconds: at most
+        /// 604800 (7 days). With 0, signed requests need the new one at once.
+        overlap_seconds: u64,
+    },
+    /// After a leak: signing key as in an emergency and secret key, now and
+    /// together. Of neither is anything good that was made before.
+    Incident,
 }
 
 /// A change of keysets.
@@ -163,6 +181,7 @@ impl NewKeyset {
                 .map_err(InvalidKeyset::SubscribeKey)?,
             publish_key: PublishKey::new(&publish_key).map_err(InvalidKeyset::PublishKey)?,
             secret_key,
+            previous_secret: None,
             signing_keys: vec![SigningKey::random(UnixSeconds(0))?],
             settings: Settings::default(),
             version,
@@ -186,9 +205,33 @@ impl Keyset {
         Ok(())
     }
 
-    pub(crate) fn rotate_secret_key(&mut self) -> Result<(), StoreError> {
-        self.secret_key = Secret::random("sec-", 32).map_err(|_| no_randomness())?;
+    /// A new secret key. The old one is good for `overlap` seconds more, and
+    /// one before that no longer.
+    pub(crate) fn rotate_secret_key(
+        &mut self,
+        overlap: u64,
+        now: UnixSeconds,
+    ) -> Result<(), StoreError> {
+        if overlap > OVERLAP_SECONDS_MAX {
+            return Err(StoreError::Overlap {
+                seconds_max: OVERLAP_SECONDS_MAX,
+            });
+        }
+        let new = Secret::random("sec-", 32).map_err(|_| no_randomness())?;
+        let key = core::mem::replace(&mut self.secret_key, new);
+        self.previous_secret = (overlap > 0).then(|| PreviousSecret {
+            key,
+            until: now.saturating_add(overlap),
+        });
         Ok(())
+    }
+
+    /// The secret key before this one and the instant from which on it signs
+    /// nothing, while it does.
+    #[must_use]
+    pub fn previous_secret_key(&self, now: UnixSeconds) -> Option<(&Secret, UnixSeconds)> {
+        let previous = self.previous_secret.as_ref()?;
+        (now < previous.until).then_some((&previous.key, previous.until))
     }
 
     /// Announces the next signing key (design: 185 s plus the staleness bound

@@ -23,7 +23,7 @@ mod settings;
 mod store;
 mod writer;
 
-pub use access_key::{AccessKeyKind, MadeAccessKey};
+pub use access_key::{AccessKey, AccessKeyChange, ChangedAccessKey, Role};
 pub use backup::{Backup, Checked};
 pub use clock::Clock;
 pub use database::Counts;

@@ -10,7 +10,7 @@ use redb::Database;
 use token_core::limits::REQUEST_SKEW_SECONDS_MAX;
 use token_core::{TokenKind, UnixSeconds};
 
-use crate::access_key::{self, AccessKeyKind};
+use crate::access_key::{self, AccessKey};
 use crate::clock::Clock;
 use crate::database;
 use crate::deny_list::DenyList;
@@ -30,7 +30,7 @@ pub(crate) struct Memory {
     pub(crate) keysets: ArcSwap<BTreeMap<String, Arc<Keyset>>>,
     /// None while the file is not trusted.
     pub(crate) database: ArcSwapOption<Database>,
-    access_keys: ArcSwap<BTreeMap<AccessKeyKind, [u8; 32]>>,
+    access_keys: ArcSwap<Vec<Arc<AccessKey>>>,
     sequence: AtomicU64,
     started: core::time::Duration,
     /// Whether the last process said what it had issued.
@@ -96,8 +96,7 @@ impl Memory {
         let keysets = contents.keysets.into_iter();
         let keysets = keysets.map(|keyset| (keyset.subscribe_key.to_string(), Arc::new(keyset)));
         self.keysets.store(Arc::new(keysets.collect()));
-        self.access_keys
-            .store(Arc::new(contents.access_keys.into_iter().collect()));
+        self.set_access_keys(contents.access_keys);
         self.set_sequence(contents.sequence);
         Ok(())
     }
@@ -135,23 +134,25 @@ impl Memory {
         self.set_signing_keys(subscribe_key, &[]);
     }
 
-    /// Whether `key` is the access key of this kind. Constant time.
-    pub(crate) fn is_access_key(&self, kind: AccessKeyKind, key: &str) -> bool {
+    /// The access key whose text is `key`. Every key is compared, so it takes as
+    /// long whether there is one or none.
+    pub(crate) fn access_key(&self, key: &str) -> Option<Arc<AccessKey>> {
+        let (sha256, now) = (access_key::hash(key), self.clock.now());
         let keys = self.access_keys.load();
-        keys.get(&kind)
-            .is_some_and(|hash| access_key::matches(key, hash))
+        let opened = |found: Option<_>, key: &Arc<AccessKey>| {
+            let opens = key.opens(&sha256, now);
+            found.or_else(|| opens.then(|| Arc::clone(key)))
+        };
+        keys.iter().fold(None, opened)
     }
 
-    pub(crate) fn has_access_key(&self, kind: AccessKeyKind) -> bool {
-        self.access_keys.load().contains_key(&kind)
+    pub(crate) fn access_keys(&self) -> Arc<Vec<Arc<AccessKey>>> {
+        self.access_keys.load_full()
     }
 
-    fn put_access_key(&self, kind: AccessKeyKind, hash: [u8; 32]) {
-        self.access_keys.rcu(|keys| {
-            let mut keys = BTreeMap::clone(keys);
-            keys.insert(kind, hash);
-            keys
-        });
+    fn set_access_keys(&self, keys: Vec<AccessKey>) {
+        let keys = keys.into_iter().map(Arc::new).collect();
+        self.access_keys.store(Arc::new(keys));
     }
 
     /// The instant of a rule made now: nothing that this node issued may be
@@ -197,7 +198,7 @@ impl Memory {
             }
             Effect::Keyset(keyset) => self.put_keyset(&keyset),
             Effect::NoKeyset(subscribe_key) => self.remove_keyset(&subscribe_key),
-            Effect::AccessKey(kind, hash) => self.put_access_key(kind, hash),
+            Effect::AccessKeys(keys) => self.set_access_keys(keys),
             Effect::Forget(forgotten) => {
                 // Horizons first: at no instant is a token without either.
                 for (kind, scope, from, horizon) in forgotten.horizons {

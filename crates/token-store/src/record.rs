@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use token_core::{PublishKey, SubscribeKey, UnixSeconds};
 
-use crate::keyset::{Keyset, SigningKey};
+use crate::keyset::{Keyset, PreviousSecret, SigningKey};
 use crate::master_key::Seal;
 use crate::secret::{self, Secret};
 use crate::settings::Settings;
@@ -27,6 +27,8 @@ pub(crate) struct Live {
         deserialize_with = "secret::deserialize"
     )]
     secret_key: Secret,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    previous_secret: Option<LivePreviousSecret>,
     signing_keys: Vec<LiveSigningKey>,
     settings: Settings,
     created_at: u64,
@@ -45,6 +47,17 @@ struct LiveSigningKey {
     key: Secret,
 }
 
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LivePreviousSecret {
+    until: u64,
+    #[serde(
+        serialize_with = "secret::serialize",
+        deserialize_with = "secret::deserialize"
+    )]
+    key: Secret,
+}
+
 impl From<&Keyset> for Record {
     fn from(keyset: &Keyset) -> Self {
         let signing_keys = keyset.signing_keys.iter().map(|key| LiveSigningKey {
@@ -52,12 +65,18 @@ impl From<&Keyset> for Record {
             until: key.until.map(|until| until.0),
             key: key.key.clone(),
         });
+        let previous = keyset.previous_secret.as_ref();
+        let previous_secret = previous.map(|previous| LivePreviousSecret {
+            until: previous.until.0,
+            key: previous.key.clone(),
+        });
         Self {
             version: keyset.version,
             keyset: Some(Live {
                 name: keyset.name.clone(),
                 publish_key: keyset.publish_key.to_string(),
                 secret_key: keyset.secret_key.clone(),
+                previous_secret,
                 signing_keys: signing_keys.collect(),
                 settings: keyset.settings.clone(),
                 created_at: keyset.created_at.0,
@@ -65,6 +84,11 @@ impl From<&Keyset> for Record {
             }),
         }
     }
+}
+
+/// [`place`] of a secret key that was replaced: when it ends.
+fn previous_place(subscribe_key: &str, until: u64) -> String {
+    format!("keysets/{subscribe_key}/previous_secret_key/{until}")
 }
 
 /// What a secret is for, as a sealed one is bound to it: the keyset and, of a
@@ -85,6 +109,10 @@ impl Record {
     ) -> Result<Self, ring::error::Unspecified> {
         if let Some(live) = &mut self.keyset {
             live.secret_key = seal.close(&place(subscribe_key, None), &live.secret_key)?;
+            if let Some(previous) = &mut live.previous_secret {
+                let place = previous_place(subscribe_key, previous.until);
+                previous.key = seal.close(&place, &previous.key)?;
+            }
             for key in &mut live.signing_keys {
                 key.key = seal.close(&place(subscribe_key, Some(key.from)), &key.key)?;
             }
@@ -100,6 +128,14 @@ impl Record {
             live.secret_key = seal
                 .open(&place(subscribe_key, None), &live.secret_key)
                 .ok_or_else(closed("secret key"))?;
+            if let Some(previous) = &mut live.previous_secret {
+                previous.key = seal
+                    .open(
+                        &previous_place(subscribe_key, previous.until),
+                        &previous.key,
+                    )
+                    .ok_or_else(closed("previous secret key"))?;
+            }
             for key in &mut live.signing_keys {
                 key.key = seal
                     .open(&place(subscribe_key, Some(key.from)), &key.key)
@@ -139,6 +175,10 @@ impl Record {
             subscribe_key: SubscribeKey::new(subscribe_key).map_err(|_| wrong("subscribe key"))?,
             publish_key: PublishKey::new(&live.publish_key).map_err(|_| wrong("publish key"))?,
             secret_key: live.secret_key,
+            previous_secret: live.previous_secret.map(|previous| PreviousSecret {
+                key: previous.key,
+                until: UnixSeconds(previous.until),
+            }),
             signing_keys: signing_keys.collect::<Result<_, String>>()?,
             settings: live.settings,
             version: self.version,

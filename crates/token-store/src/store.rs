@@ -6,7 +6,7 @@ use std::sync::{Arc, mpsc};
 use token_core::limits::REVOCATIONS_PER_BATCH_MAX;
 use token_core::{Revocations, Standing, Subject, TokenId, TokenKind, UnixSeconds};
 
-use crate::access_key::{AccessKeyKind, MadeAccessKey};
+use crate::access_key::{AccessKey, AccessKeyChange, ChangedAccessKey, Role};
 use crate::database::{self, Page, TableKey};
 use crate::directory::{Directory, OpenOptions};
 use crate::error::{OpenError, StoreError};
@@ -105,16 +105,23 @@ impl Store {
         self.inner.memory.sequence()
     }
 
-    /// Whether `key` is the access key of this kind. Constant time.
+    /// The access key whose text is `key`, if it is good now. Takes as long
+    /// whether there is one or none.
     #[must_use]
-    pub fn is_access_key(&self, kind: AccessKeyKind, key: &str) -> bool {
-        self.inner.memory.is_access_key(kind, key)
+    pub fn access_key(&self, key: &str) -> Option<Arc<AccessKey>> {
+        self.inner.memory.access_key(key)
     }
 
-    /// Whether there is an access key of this kind.
+    /// Every access key, by name; those that have expired, too.
     #[must_use]
-    pub fn has_access_key(&self, kind: AccessKeyKind) -> bool {
-        self.inner.memory.has_access_key(kind)
+    pub fn access_keys(&self) -> Arc<Vec<Arc<AccessKey>>> {
+        self.inner.memory.access_keys()
+    }
+
+    /// Whether there is an access key with this role, expired or not.
+    #[must_use]
+    pub fn has_access_key(&self, role: Role) -> bool {
+        self.access_keys().iter().any(|key| key.role == role)
     }
 
     /// Revokes; `done` is called once, on the writer's thread, when it is on
@@ -163,24 +170,27 @@ impl Store {
         wait(|done| self.submit_keyset_change(change, done))
     }
 
-    /// Makes a new access key; the old one of its kind is dead.
+    /// Changes the access keys; `done` is told what came of it.
     pub fn submit_access_key(
         &self,
-        kind: AccessKeyKind,
-        done: impl FnOnce(Result<MadeAccessKey, StoreError>) + Send + 'static,
+        change: AccessKeyChange,
+        done: impl FnOnce(Result<ChangedAccessKey, StoreError>) + Send + 'static,
     ) {
         self.inner
             .writer
-            .submit(Job::AccessKey(kind, Box::new(done)));
+            .submit(Job::AccessKey(change, Box::new(done)));
     }
 
-    /// Makes a new access key, and waits until it is on the disk.
+    /// Changes the access keys, and waits until it is on the disk.
     ///
     /// # Errors
     ///
-    /// [`StoreError`]; then the old one is alive.
-    pub fn make_access_key(&self, kind: AccessKeyKind) -> Result<MadeAccessKey, StoreError> {
-        wait(|done| self.submit_access_key(kind, done))
+    /// [`StoreError`]; then nothing is changed.
+    pub fn change_access_key(
+        &self,
+        change: AccessKeyChange,
+    ) -> Result<ChangedAccessKey, StoreError> {
+        wait(|done| self.submit_access_key(change, done))
     }
 
     /// Forgets what has expired, if the clocks have agreed for an hour. Call

@@ -16,6 +16,7 @@ use crate::log::LogPosition;
 use crate::memory::Memory;
 use crate::prune::{self, ClockWatch, Pruned};
 
+mod access_keys;
 mod add;
 mod job;
 mod keysets;
@@ -208,9 +209,10 @@ impl Worker {
                 let keyset = self.change_keyset(transaction, *change, effects);
                 settle(keyset, done, waiting)
             }
-            Job::AccessKey(kind, done) => {
-                let made = keysets::make_access_key(transaction, kind, effects);
-                settle(made, done, waiting)
+            Job::AccessKey(change, done) => {
+                let now = self.memory.clock.now();
+                let changed = access_keys::change_access_key(transaction, change, now, effects);
+                settle(changed, done, waiting)
             }
             Job::Add(additions, done) => {
                 let added = self.add(transaction, additions, effects);

@@ -189,8 +189,16 @@ fn a_server_with_a_master_key_seals_from_its_first_start() {
         0
     );
     assert_eq!(server.stop(), Some(0));
-    for entry in fs::read_dir(room.path("data")).unwrap() {
-        let bytes = fs::read(entry.unwrap().path()).unwrap();
+    let data = room.path("data");
+    for entry in [&data, &data.join("audit")]
+        .into_iter()
+        .flat_map(|dir| fs::read_dir(dir).unwrap())
+    {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            continue;
+        }
+        let bytes = fs::read(path).unwrap();
         let held = bytes
             .windows(secret.len())
             .any(|part| part == secret.as_bytes());

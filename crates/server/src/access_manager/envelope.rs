@@ -5,6 +5,7 @@ use http::{HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
 
 use super::fault::Fault;
+use crate::attempts::TooManyAttempts;
 
 /// Which operation answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,7 +131,12 @@ pub(super) fn failure(source: Source, fault: &Fault) -> Response<Bytes> {
             envelope(status, error)
         }
     };
-    with_headers(answer, source.method())
+    let mut answer = with_headers(answer, source.method());
+    if let Fault::TooManyAttempts(TooManyAttempts { retry_after }) = fault {
+        let headers = answer.headers_mut();
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(*retry_after));
+    }
+    answer
 }
 
 fn envelope(status: StatusCode, error: impl Serialize) -> Response<Bytes> {

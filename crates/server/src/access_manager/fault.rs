@@ -5,6 +5,7 @@ use http::StatusCode;
 use token_core::limits::REQUEST_SKEW_SECONDS_MAX;
 use token_core::{InvalidName, UnixSeconds};
 
+use crate::attempts::TooManyAttempts;
 use crate::grant_body::{BodyFault, sentence, uuid_sentence};
 use crate::query::QueryError;
 
@@ -27,6 +28,8 @@ pub(super) enum Fault {
     UuidNotUtf8,
     /// The signature is wrong, or the keyset unknown: never told apart.
     Signature,
+    /// The same, too often.
+    TooManyAttempts(TooManyAttempts),
     AccessManagerOff,
     RevocationOff,
     ContentType,
@@ -50,6 +53,7 @@ impl Fault {
     pub(super) const fn status(&self) -> StatusCode {
         match self {
             Self::Signature | Self::AccessManagerOff => StatusCode::FORBIDDEN,
+            Self::TooManyAttempts(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Store => StatusCode::SERVICE_UNAVAILABLE,
             Self::Query(_)
             | Self::MissingParameter(_)
@@ -78,6 +82,7 @@ impl Fault {
             | Self::SignedBeforeRevocation { .. } => "Invalid Timestamp",
             Self::Uuid(_) | Self::UuidNotUtf8 => "Invalid uuid",
             Self::Signature => "Invalid signature",
+            Self::TooManyAttempts(_) => "Too Many Requests",
             Self::AccessManagerOff | Self::RevocationOff => "Feature disabled",
             Self::ContentType | Self::ContentEncoding => "Invalid JSON",
             Self::Body(faults) => faults.first().map_or("Invalid JSON", BodyFault::message),
@@ -126,6 +131,11 @@ impl Fault {
             Self::UuidNotUtf8 => one("`uuid` must be UTF-8.", "uuid", "query"),
             Self::Signature => one(
                 "Client and server produced different signatures for the same inputs.",
+                "signature",
+                "query",
+            ),
+            Self::TooManyAttempts(TooManyAttempts { retry_after }) => one(
+                &format!("Too many wrong signatures; try again in {retry_after} seconds."),
                 "signature",
                 "query",
             ),

@@ -18,6 +18,7 @@ pub(super) async fn grant(
 ) -> Result<String, Fault> {
     let authenticated = authenticate(service, target, request, request.body())?;
     let keyset = &*authenticated.keyset;
+    service.check_audited().map_err(|_| Fault::Store)?;
     check_headers(request.headers())?;
     let object = parse_object(request.body()).map_err(|fault| Fault::Body(vec![fault]))?;
     let rules = BodyRules {

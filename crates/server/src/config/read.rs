@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use ipnet::IpNet;
 use serde::Deserialize;
 
+use super::audit::FileAudit;
 use super::tls::{self, CLIENT_CERTIFICATE, ClientCertificate};
 use super::{Config, DeclaredKeyset, document, read_master_key, upstream};
 use crate::conn::ConnectionLimits;
@@ -97,6 +98,9 @@ struct File {
     internal_tls_key: Option<PathBuf>,
     internal_client_ca: Option<PathBuf>,
     internal_client_certificate: Option<ClientCertificate>,
+    failed_attempts_per_minute: Option<u32>,
+    #[serde(default)]
+    audit: FileAudit,
     #[serde(default)]
     limits: FileLimits,
     #[serde(default)]
@@ -220,7 +224,7 @@ pub(super) fn read_text(path: &Path) -> Result<String, ConfigError> {
 }
 
 /// Where values come from, and what was wrong with some.
-struct Sources<'a, E> {
+pub(super) struct Sources<'a, E> {
     environment: &'a E,
     errors: Vec<ConfigError>,
 }
@@ -231,7 +235,12 @@ impl<E: Fn(&str) -> Option<String>> Sources<'_, E> {
     }
 
     /// Replaces `value` by that of a variable.
-    fn set<T: FromStr>(&mut self, name: &str, expected: &'static str, value: &mut Option<T>) {
+    pub(super) fn set<T: FromStr>(
+        &mut self,
+        name: &str,
+        expected: &'static str,
+        value: &mut Option<T>,
+    ) {
         if let Some(text) = self.variable(name) {
             match text.trim().parse() {
                 Ok(parsed) => *value = Some(parsed),
@@ -266,7 +275,8 @@ const ADDRESS: &str = "an address with a port, such as 127.0.0.1:8080";
 /// How long a revocation may go unseen behind a cache, in seconds.
 const CACHE_SECONDS_MAX: u64 = 10;
 const CACHE_SECONDS: &str = "a whole number, at most 10";
-const COUNT: &str = "a whole number, at least 1";
+pub(super) const COUNT: &str = "a whole number, at least 1";
+pub(super) const NUMBER: &str = "a whole number";
 const SWITCH: &str = "true or false";
 const NETWORKS: &str = "a list of addresses or networks, such as 10.0.0.0/8";
 
@@ -316,6 +326,12 @@ impl File {
             CLIENT_CERTIFICATE,
             &mut self.internal_client_certificate,
         );
+        from.set(
+            "USHER_FAILED_ATTEMPTS_PER_MINUTE",
+            NUMBER,
+            &mut self.failed_attempts_per_minute,
+        );
+        self.audit.overlay(from);
         self.limits.overlay(from);
     }
 
@@ -323,6 +339,10 @@ impl File {
         let mut config = Config::default();
         self.take_tls(&mut config, &mut from.errors);
         self.limits.apply(&mut config.limits);
+        self.audit.apply(&mut config.audit);
+        if let Some(limit) = self.failed_attempts_per_minute {
+            config.failed_attempts_per_minute = NonZeroU32::new(limit);
+        }
         config.data_dir = self.data_dir.unwrap_or(config.data_dir);
         match read_master_key(self.master_key_file.as_deref(), from.environment) {
             Ok(master_key) => config.master_key = master_key,

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderName, Method, Response, StatusCode, Version, header};
 use token_codec::VerifiedToken;
+use token_core::VerifiedClaims as _;
 use token_policy::{Asked, Classified, ClassifyError, Decision, Family, Operation, Reason};
 
 use super::cors;
@@ -112,7 +113,7 @@ fn authorise_root(
         Ok(()) => (Decision::Allow, Reason::Allowed.code()),
         Err(_) => (Decision::Deny, INVALID_SIGNATURE),
     };
-    service.metrics().decided(Via::Gateway, decision, code);
+    service.decided(Via::Gateway, decision, code, || None);
     root
 }
 
@@ -171,9 +172,7 @@ fn check_encoding(head: &Parts) -> Result<(), Refused> {
 
 fn unclassified(service: &Service, target: &str, error: &ClassifyError) -> Stop {
     let code = error.reason().code();
-    service
-        .metrics()
-        .decided(Via::Gateway, Decision::Deny, code);
+    service.decided(Via::Gateway, Decision::Deny, code, || None);
     let refused = Refused::unclassified(error);
     if matches!(error, ClassifyError::UnknownOperation) {
         let methods: Vec<&str> = cors::operations(target).map(Method::as_str).collect();
@@ -224,7 +223,10 @@ fn with_token(
         Ok(judged) => (judged.response.decision, judged.response.reason.code()),
         Err(undecided) => (Decision::Deny, undecided.code()),
     };
-    service.metrics().decided(Via::Gateway, decision, code);
+    service.decided(Via::Gateway, decision, code, || {
+        let token = judged.as_ref().ok()?.token.as_ref()?;
+        Some(token.id().to_string())
+    });
     let judged = judged.map_err(Refused::undecided)?;
     if judged.response.is_allowed() {
         return Ok(judged.token);

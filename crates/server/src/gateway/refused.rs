@@ -9,6 +9,7 @@ use token_core::{ResourceKind, UnixSeconds};
 use token_policy::{ClassifyError, Family, Reason, Targets, Wanted};
 
 use super::cors;
+use crate::attempts::TooManyAttempts;
 use crate::error::text;
 use crate::judge::{Judged, Undecided};
 
@@ -23,6 +24,8 @@ pub(super) struct Refused {
     form: Form,
     /// Whether another token is what is missing.
     wants_token: bool,
+    /// How long to wait, in seconds.
+    retry_after: Option<u64>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,6 +91,7 @@ impl Refused {
             message: message.into(),
             form: Form::Other,
             wants_token: false,
+            retry_after: None,
         }
     }
 
@@ -98,6 +102,7 @@ impl Refused {
             message: Cow::Borrowed(message),
             form: Form::Token,
             wants_token: matches!(cause, 4001 | 4002 | 4004 | 4005),
+            retry_after: None,
         }
     }
 
@@ -108,6 +113,7 @@ impl Refused {
             message: Cow::Borrowed("Forbidden"),
             form: Form::Forbidden(names),
             wants_token: false,
+            retry_after: None,
         }
     }
 
@@ -125,6 +131,14 @@ impl Refused {
         Self::token(4009, "Signature does not match")
     }
 
+    /// The signature is wrong once too often.
+    pub(super) fn too_many(TooManyAttempts { retry_after }: TooManyAttempts) -> Self {
+        Self {
+            retry_after: Some(retry_after),
+            ..Self::new(StatusCode::TOO_MANY_REQUESTS, "Too Many Requests")
+        }
+    }
+
     /// Access Manager is off for the keyset (contract 9).
     pub(super) fn access_manager_off() -> Self {
         Self::token(4008, "Access Manager is not enabled.")
@@ -138,6 +152,7 @@ impl Refused {
             message: Cow::Borrowed("Invalid Key"),
             form: Form::PublishKey,
             wants_token: false,
+            retry_after: None,
         }
     }
 
@@ -228,6 +243,9 @@ impl Refused {
         headers.insert(header::CACHE_CONTROL, cache);
         if let Some(cause) = self.cause {
             headers.insert(CAUSE, HeaderValue::from(cause));
+        }
+        if let Some(seconds) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         if challenged {
             let challenge = HeaderValue::from_static("Bearer");

@@ -7,6 +7,8 @@ use token_core::limits::REQUEST_SKEW_SECONDS_MAX;
 use token_policy::Classified;
 
 use super::refused::Refused;
+use crate::attempts::Credential;
+use crate::audit::Actor;
 use crate::query::Query;
 use crate::service::Service;
 use crate::signature::{Accept, SignedRequest, read_timestamp};
@@ -39,7 +41,7 @@ pub(super) fn check(
     let keyset = classified.subscribe_key.and_then(|key| service.keyset(key));
     let keys = keyset
         .as_ref()
-        .map_or_else(|| service.nobody(), |keyset| keyset.signing_keys());
+        .map_or_else(|| service.nobody(), |keyset| keyset.signing_keys(now));
     let unsigned_bodies = keyset
         .as_ref()
         .is_some_and(|keyset| keyset.settings().accept_unsigned_publish_body);
@@ -57,7 +59,12 @@ pub(super) fn check(
     let signature = query.get("signature").unwrap_or(b"");
     let matched = signed.verify(signature, &keys, accept);
     let (Ok(()), Some(keyset)) = (matched, keyset) else {
-        return Err(Refused::signature());
+        return Err(
+            match service.credential_refused(Credential::Signature, Actor::current_peer()) {
+                Ok(()) => Refused::signature(),
+                Err(limited) => Refused::too_many(limited),
+            },
+        );
     };
     if classified
         .publish_key

@@ -1,44 +1,89 @@
 //! Who may do what on the internal listener.
 
 use core::net::IpAddr;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Request, header};
+use token_store::{AccessKey, Role};
 
 use super::{Caller, Class};
+use crate::attempts::Credential;
+use crate::audit::{Actor, By};
+use crate::client_address::client_address;
 use crate::error::{ApiError, ErrorCode};
 use crate::service::Service;
 
 /// The header of a verifier's key.
 const VERIFIER_KEY: &str = "x-usher-verifier-key";
 
+/// Whether a request may use a route of this class: then who makes it.
 pub(super) fn check(
     service: &Service,
     caller: Caller,
     class: Class,
     request: &Request<Bytes>,
-) -> Result<(), ApiError> {
+) -> Result<Actor, ApiError> {
     let Caller::Peer(peer) = caller else {
-        return Ok(());
+        return Ok(Actor::new(By::DataDirectory, None));
     };
     if class != Class::Relay {
         check_host(service, request)?;
     }
-    let admin = || bearer(request).is_some_and(|key| service.is_admin_key(key));
-    match class {
-        Class::Open => Ok(()),
-        Class::Verifier | Class::Relay
-            if service.live().access.trusts(peer) || is_verifier(service, request) =>
-        {
-            Ok(())
+    let is_decision = matches!(class, Class::Verifier | Class::Relay);
+    if class == Class::Open || (is_decision && service.live().access.trusts(peer)) {
+        return Ok(Actor::new(By::Peer, Some(peer)));
+    }
+    let client = || {
+        let live = service.live();
+        client_address(peer, request.headers(), |hop| live.access.trusts(hop))
+    };
+    let presented = bearer(request);
+    let verifier = only(request, VERIFIER_KEY).filter(|_| is_decision);
+    let opens = |key: &str| service.store().access_key(key);
+    let is_verifier = |key: &Arc<AccessKey>| key.role == Role::Verifier;
+    let found = verifier.and_then(opens).filter(is_verifier);
+    match found.or_else(|| presented.and_then(opens)) {
+        Some(key) if admits(class, key.role) => {
+            let name = key.name.clone();
+            let role = key.role.name();
+            let actor = Actor::new(By::Key { name, role }, Some(client()));
+            service.key_used(&key, &actor);
+            Ok(actor)
         }
-        Class::Verifier | Class::Relay | Class::Admin if admin() => Ok(()),
-        Class::Verifier | Class::Relay => Err(ErrorCode::VerifierKeyRequired
+        Some(key) => Err(ErrorCode::RoleInsufficient.because(format!(
+            "the key `{}` has the role {}, which does not open this route",
+            key.name,
+            key.role.name()
+        ))),
+        None => {
+            if presented.is_some() || verifier.is_some() {
+                service.credential_refused(Credential::Key, Some(client()))?;
+            }
+            Err(missing(is_decision))
+        }
+    }
+}
+
+/// Whether a key of this role opens routes of this class.
+const fn admits(class: Class, role: Role) -> bool {
+    match role {
+        Role::Admin => true,
+        Role::Issuer => matches!(class, Class::Issuer | Class::Reader | Class::Open),
+        Role::Auditor => matches!(class, Class::Auditor | Class::Reader | Class::Open),
+        Role::Verifier => matches!(class, Class::Verifier | Class::Relay | Class::Open),
+    }
+}
+
+fn missing(is_decision: bool) -> ApiError {
+    if is_decision {
+        ErrorCode::VerifierKeyRequired
             .because("this route needs a trusted peer or the header X-Usher-Verifier-Key")
-            .at("X-Usher-Verifier-Key")),
-        Class::Admin => Err(ErrorCode::AdminKeyRequired
+            .at("X-Usher-Verifier-Key")
+    } else {
+        ErrorCode::AdminKeyRequired
             .because("this route needs the header `Authorization: Bearer` with the admin key")
-            .at("Authorization")),
+            .at("Authorization")
     }
 }
 
@@ -47,10 +92,6 @@ fn bearer(request: &Request<Bytes>) -> Option<&str> {
     let value = only(request, header::AUTHORIZATION.as_str())?;
     let (scheme, key) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
-}
-
-fn is_verifier(service: &Service, request: &Request<Bytes>) -> bool {
-    only(request, VERIFIER_KEY).is_some_and(|key| service.is_verifier_key(key))
 }
 
 /// The value of a header that is there exactly once.

@@ -19,6 +19,7 @@ struct Made {
 /// Writes a backup on the machine of the server: it holds every secret, so it
 /// does not travel.
 pub(super) async fn backup(service: &Service) -> Result<Response<Bytes>, ApiError> {
+    let auditing = service;
     let service = service.clone();
     let written = tokio::task::spawn_blocking(move || write(&service)).await;
     let Backup { path, exported, .. } = written
@@ -28,6 +29,7 @@ pub(super) async fn backup(service: &Service) -> Result<Response<Bytes>, ApiErro
             ErrorCode::StoreUnavailable.because(error.to_string())
         })?;
     tracing::info!(path = %path.display(), sequence = exported.sequence, "a backup was made");
+    auditing.audit_backup(exported.sequence).await;
     let made = Made {
         path: path.display().to_string(),
         entries: exported.entries,

@@ -165,7 +165,7 @@ fn decide(service: &Service, fields: Fields) -> Result<String, ApiError> {
 /// The text of a decision, which is counted here.
 fn told(service: &Service, decision: Decision, answer: &Answer<'_>) -> String {
     let code = answer.reason.code;
-    service.metrics().decided(Via::Check, decision, code);
+    service.decided(Via::Check, decision, code, || answer.token_id.clone());
     text(answer)
 }
 

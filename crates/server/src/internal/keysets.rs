@@ -1,4 +1,4 @@
-//! `/v1/keysets` and the admin key.
+//! `/v1/keysets`.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{Response, StatusCode};
 use serde::Serialize;
 use token_core::MetaValue;
-use token_store::{AccessKeyKind, Keyset, KeysetChange, NewKeyset, Rotation, Secret, Settings};
+use token_store::{Keyset, KeysetChange, NewKeyset, Rotation, Secret, Settings};
 
 use crate::error::{ApiError, ErrorCode, json};
 use crate::fields::Fields;
@@ -43,6 +43,9 @@ struct Answer<'a> {
     /// Shown once.
     #[serde(skip_serializing_if = "Option::is_none")]
     secret_key: Option<&'a str>,
+    /// Until when the secret key before it is good, too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    overlaps_until: Option<u64>,
 }
 
 impl<'a> Answer<'a> {
@@ -52,6 +55,34 @@ impl<'a> Answer<'a> {
             from: None,
             until: None,
             secret_key: None,
+            overlaps_until: None,
+        }
+    }
+
+    fn rotated(service: &Service, keyset: &'a Keyset, rotation: Rotation) -> Self {
+        let from = keyset.signing_keys.last().map(|key| key.from.0);
+        let dead_until = from.map(|from| from.saturating_sub(1));
+        let secret_key = Some(keyset.secret_key.expose());
+        let previous = keyset.previous_secret_key(service.now());
+        let answer = Self::of(keyset);
+        match rotation {
+            Rotation::Signing => Self { from, ..answer },
+            Rotation::Emergency => Self {
+                from,
+                until: dead_until,
+                ..answer
+            },
+            Rotation::Secret { .. } => Self {
+                secret_key,
+                overlaps_until: previous.map(|(_, until)| until.0),
+                ..answer
+            },
+            Rotation::Incident => Self {
+                from,
+                until: dead_until,
+                secret_key,
+                ..answer
+            },
         }
     }
 }
@@ -164,7 +195,9 @@ pub(super) async fn rotate(
     let rotation = match fields.required_text("key")?.as_str() {
         "signing" => Rotation::Signing,
         "emergency" => Rotation::Emergency,
-        "secret" => Rotation::Secret,
+        "secret" => Rotation::Secret {
+            overlap_seconds: fields.seconds("overlap_seconds")?.map_or(0, |s| s.0),
+        },
         _ => {
             return Err(ErrorCode::InvalidRequest
                 .because("`key` is `signing`, `emergency` or `secret`")
@@ -178,17 +211,29 @@ pub(super) async fn rotate(
         rotation,
     };
     let keyset = changed(service, change).await?;
-    let from = keyset.signing_keys.last().map(|key| key.from.0);
-    let mut answer = Answer::of(&keyset);
-    match rotation {
-        Rotation::Signing => answer.from = from,
-        Rotation::Emergency => {
-            answer.from = from;
-            answer.until = from.map(|from| from.saturating_sub(1));
-        }
-        Rotation::Secret => answer.secret_key = Some(keyset.secret_key.expose()),
-    }
-    Ok(json(StatusCode::OK, &answer))
+    Ok(json(
+        StatusCode::OK,
+        &Answer::rotated(service, &keyset, rotation),
+    ))
+}
+
+/// What a leak needs, in one step: signing key and secret key are renewed, and
+/// nothing that was made with the old ones is good.
+pub(super) async fn incident(service: &Service, key: &str) -> Result<Response<Bytes>, ApiError> {
+    let rotation = Rotation::Incident;
+    let change = KeysetChange::Rotate {
+        subscribe_key: key.to_owned(),
+        rotation,
+    };
+    let keyset = changed(service, change).await?;
+    tracing::warn!(
+        subscribe_key = key,
+        "an incident: every key of the keyset is renewed"
+    );
+    Ok(json(
+        StatusCode::OK,
+        &Answer::rotated(service, &keyset, rotation),
+    ))
 }
 
 pub(super) async fn delete(service: &Service, key: &str) -> Result<Response<Bytes>, ApiError> {
@@ -199,26 +244,4 @@ pub(super) async fn delete(service: &Service, key: &str) -> Result<Response<Byte
     let subscribe_key = key.to_owned();
     changed(service, KeysetChange::Delete { subscribe_key }).await?;
     Ok(json(StatusCode::OK, &Deleted { deleted: key }))
-}
-
-pub(super) async fn rotate_admin_key(service: &Service) -> Result<Response<Bytes>, ApiError> {
-    #[derive(Serialize)]
-    struct Made<'a> {
-        admin_key: &'a str,
-    }
-    let made = service.make_access_key(AccessKeyKind::Admin).await;
-    let key = made.map_err(|error| store_error(&error))?;
-    let admin_key = key.expose();
-    Ok(json(StatusCode::OK, &Made { admin_key }))
-}
-
-pub(super) async fn rotate_verifier_key(service: &Service) -> Result<Response<Bytes>, ApiError> {
-    #[derive(Serialize)]
-    struct Made<'a> {
-        verifier_key: &'a str,
-    }
-    let made = service.make_access_key(AccessKeyKind::Verifier).await;
-    let key = made.map_err(|error| store_error(&error))?;
-    let verifier_key = key.expose();
-    Ok(json(StatusCode::OK, &Made { verifier_key }))
 }

@@ -1,7 +1,7 @@
 //! What a server makes before it serves: the first keyset, the first admin
 //! key.
 
-use token_store::{AccessKeyKind, KeysetChange, NewKeyset, StoreError};
+use token_store::{AccessKeyChange, KeysetChange, NewKeyset, Role, StoreError};
 
 use super::{FirstKeyset, FirstStart, StartError};
 use crate::service::Service;
@@ -20,11 +20,12 @@ pub(super) async fn prepare(service: &Service) -> Result<Option<FirstStart>, Sta
                 .map_err(failed("the first keyset"))?,
         )
     };
-    let admin_key = if service.store().has_access_key(AccessKeyKind::Admin) {
+    let admin_key = if service.store().has_access_key(Role::Admin) {
         None
     } else {
-        let key = service.make_access_key(AccessKeyKind::Admin).await;
-        Some(key.map_err(failed("the admin key"))?)
+        let renew = AccessKeyChange::Renew { role: Role::Admin };
+        let made = service.change_access_key(renew).await;
+        made.map_err(failed("the admin key"))?.key
     };
     if keyset.is_none() && admin_key.is_none() {
         return Ok(None);

@@ -12,6 +12,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::{interval, sleep};
 
 use super::{StartError, declared};
+use crate::audit::Event;
 use crate::config::Config;
 use crate::service::{Live, Service};
 use crate::tls::TlsFiles;
@@ -53,6 +54,7 @@ impl Reloader {
         declared::apply(&self.service, changes).await?;
         self.service.set_live(live);
         *running = config;
+        self.service.audit_event(Event::ConfigurationReloaded).await;
         Ok(Reloaded { needs_restart })
     }
 
@@ -155,9 +157,10 @@ fn keep_fixed(config: &mut Config, running: &Config) -> Vec<&'static str> {
     keep(
         &mut config.master_key,
         &running.master_key,
-        "master_key",
+        "master_key_file",
         &mut kept,
     );
+    keep(&mut config.audit, &running.audit, "audit", &mut kept);
     keep(&mut config.listen, &running.listen, "listen", &mut kept);
     keep(
         &mut config.internal_listen,

@@ -1,6 +1,7 @@
 //! How the internal listener treats whom.
 
 use core::net::IpAddr;
+use core::num::NonZeroU32;
 
 use ipnet::IpNet;
 
@@ -10,6 +11,7 @@ pub(crate) struct Access {
     trusted_peers: Vec<IpNet>,
     hosts: Vec<String>,
     cache_seconds: u64,
+    failed_attempts: Option<NonZeroU32>,
 }
 
 impl Access {
@@ -18,6 +20,7 @@ impl Access {
             trusted_peers,
             hosts,
             cache_seconds: 0,
+            failed_attempts: None,
         }
     }
 
@@ -27,6 +30,18 @@ impl Access {
             cache_seconds,
             ..self
         }
+    }
+
+    /// The same, and a peer may fail so often in a minute.
+    pub(crate) fn limiting(self, failed_attempts: Option<NonZeroU32>) -> Self {
+        Self {
+            failed_attempts,
+            ..self
+        }
+    }
+
+    pub(crate) const fn failed_attempts(&self) -> Option<NonZeroU32> {
+        self.failed_attempts
     }
 
     pub(crate) const fn cache_seconds(&self) -> u64 {

@@ -31,7 +31,8 @@ impl Live {
         let [public, internal] = Self::terms(config)?;
         Ok(Self {
             access: Access::new(config.trusted_peers.clone(), config.internal_hosts.clone())
-                .caching(config.cache_seconds),
+                .caching(config.cache_seconds)
+                .limiting(config.failed_attempts_per_minute),
             gateway: Arc::new(Gateway::new(config)?),
             rules: Arc::new(rules),
             public,

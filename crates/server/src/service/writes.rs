@@ -6,11 +6,13 @@ use std::time::Instant;
 
 use token_core::{TokenKind, UnixSeconds, VerifiedClaims};
 use token_store::{
-    AccessKeyKind, Keyset, KeysetChange, Listing, Outcome, Revocation, Secret, StoreError,
+    AccessKeyChange, ChangedAccessKey, Keyset, KeysetChange, Listing, Outcome, Revocation,
+    StoreError,
 };
 use tokio::sync::oneshot;
 
 use super::Service;
+use super::audited::access_key_event;
 use crate::error::{ApiError, ErrorCode};
 use crate::keyset::Prepared;
 
@@ -54,11 +56,14 @@ impl Service {
         if revocations.is_empty() {
             return Ok(Vec::new());
         }
-        written(self, |sender| {
-            self.store().submit_revocations(revocations, tell(sender));
+        let wanted = revocations.clone();
+        let outcomes = written(self, |sender| {
+            self.store().submit_revocations(wanted, tell(sender));
         })
         .await
-        .map_err(|error| store_error(&error))
+        .map_err(|error| store_error(&error))?;
+        self.audit_revoked(&revocations, &outcomes).await;
+        Ok(outcomes)
     }
 
     /// Revokes one verified token.
@@ -102,27 +107,33 @@ impl Service {
         &self,
         change: KeysetChange,
     ) -> Result<Arc<Keyset>, StoreError> {
-        written(self, |sender| {
+        let entry = self.keyset_entry(&change);
+        let rotation = match &change {
+            KeysetChange::Rotate { rotation, .. } => Some(*rotation),
+            KeysetChange::Create(_) | KeysetChange::Set { .. } | KeysetChange::Delete { .. } => {
+                None
+            }
+        };
+        let keyset = written(self, |sender| {
             self.store().submit_keyset_change(change, tell(sender));
         })
-        .await
+        .await?;
+        self.audit_keyset(entry, rotation, &keyset).await;
+        Ok(keyset)
     }
 
-    /// Makes a key for the internal API; the old one of its kind is dead.
-    pub(crate) async fn make_access_key(&self, kind: AccessKeyKind) -> Result<Secret, StoreError> {
-        written(self, |sender| {
-            self.store().submit_access_key(kind, tell(sender));
+    /// Changes the keys of the internal API.
+    pub(crate) async fn change_access_key(
+        &self,
+        change: AccessKeyChange,
+    ) -> Result<ChangedAccessKey, StoreError> {
+        let event = access_key_event(&change);
+        let changed = written(self, |sender| {
+            self.store().submit_access_key(change, tell(sender));
         })
-        .await
-        .map(|made| made.key)
-    }
-
-    pub(crate) fn is_admin_key(&self, key: &str) -> bool {
-        self.store().is_access_key(AccessKeyKind::Admin, key)
-    }
-
-    pub(crate) fn is_verifier_key(&self, key: &str) -> bool {
-        self.store().is_access_key(AccessKeyKind::Verifier, key)
+        .await?;
+        self.audit_access_key(event, &changed.access_key).await;
+        Ok(changed)
     }
 }
 
@@ -147,6 +158,14 @@ pub(crate) fn store_error(error: &StoreError) -> ApiError {
         StoreError::TooManyRevocations { .. } => {
             ErrorCode::TooManyItems.because(message).at("revocations")
         }
+        StoreError::UnknownAccessKey => ErrorCode::NotFound.because(message).at("name"),
+        StoreError::AccessKeyExists => ErrorCode::AdminKeyExists.because(message).at("name"),
+        StoreError::LastAdminKey => ErrorCode::LastAdminKey.because(message),
+        StoreError::TooManyAccessKeys { .. } => ErrorCode::TooManyItems.because(message),
+        StoreError::AccessKey { .. } => ErrorCode::InvalidRequest.because(message),
+        StoreError::Overlap { .. } => ErrorCode::InvalidRequest
+            .because(message)
+            .at("overlap_seconds"),
         StoreError::Cursor => ErrorCode::InvalidRequest.because(message).at("after"),
         StoreError::Unavailable { reason } => {
             tracing::error!(reason, "the store does not write");

@@ -162,12 +162,17 @@ fn known_keys(prefix: &str) -> Vec<String> {
 #[test]
 fn the_default_file_is_the_defaults_and_names_every_key() {
     assert_eq!(load(Config::DEFAULT_FILE, &[]).unwrap(), Config::default());
-    let tables = [("", ""), ("[limits]", "limits"), ("[[keyset]]", "keyset")];
+    let tables = [
+        ("", ""),
+        ("[audit]", "audit"),
+        ("[limits]", "limits"),
+        ("[[keyset]]", "keyset"),
+    ];
     for (heading, table) in tables {
         let keys = known_keys(heading);
-        assert!(keys.len() > 4, "{keys:?}");
+        assert!(keys.len() > 3, "{keys:?}");
         for key in keys {
-            let heading = ["limits", "keyset"].contains(&key.as_str()) && table.is_empty();
+            let heading = ["audit", "limits", "keyset"].contains(&key.as_str()) && table.is_empty();
             let named = Config::DEFAULT_FILE.lines().any(|line| {
                 let line = line.strip_prefix("# ").unwrap_or(line);
                 if heading {
@@ -208,10 +213,12 @@ fn every_key_has_a_variable_that_works() {
     assert_eq!(defaults.unwrap(), Config::default());
     let mut asked = asked.into_inner();
     let top = known_keys("").into_iter();
-    let top = top.filter(|key| !["limits", "keyset"].contains(&key.as_str()));
-    let limits = known_keys("[limits]")
-        .into_iter()
-        .map(|key| format!("limits_{key}"));
+    let top = top.filter(|key| !["audit", "limits", "keyset"].contains(&key.as_str()));
+    let of_table = |table: &str| {
+        let keys = known_keys(&format!("[{table}]")).into_iter();
+        keys.map(|key| format!("{table}_{key}")).collect::<Vec<_>>()
+    };
+    let limits = [of_table("limits"), of_table("audit")].concat();
     let mut expected: Vec<String> = top
         .chain(limits)
         .map(|key| format!("USHER_{}", key.to_uppercase()))
@@ -241,6 +248,7 @@ fn every_key_has_a_variable_that_works() {
                 "USHER_INTERNAL_ALLOW_REMOTE" => "true",
                 "USHER_INTERNAL_CLIENT_CERTIFICATE" => "optional",
                 "USHER_LISTEN" | "USHER_INTERNAL_LISTEN" => "127.0.0.1:9",
+                "USHER_AUDIT_ON_FAILURE" => "refuse",
                 "USHER_TRUSTED_PEERS" => "10.0.0.1",
                 "USHER_UPSTREAM" => "sandbox",
                 "USHER_MASTER_KEY_FILE" => master_key.to_str().unwrap(),

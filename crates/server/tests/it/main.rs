@@ -9,6 +9,8 @@
 )]
 
 mod attacks;
+mod attempts;
+mod audit;
 mod case_file;
 mod configuration;
 mod dialect;
@@ -24,6 +26,7 @@ mod proxies;
 mod regressions;
 mod reload;
 mod remedy;
+mod roles;
 mod rules;
 mod secrets;
 mod signatures;

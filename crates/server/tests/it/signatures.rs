@@ -55,6 +55,7 @@ fn outcome(case: &Case) -> Expect {
         subscribe_key: &case.subscribe_key,
         publish_key: &case.publish_key,
         secret_key: &case.secret_key,
+        previous_secret_key: None,
     };
     let accept = match case.accept {
         Forms::Strict => Accept::Strict,

@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 
 use crate::harness::{Harness, NOW, TestClock, query_at, read_on};
 
-fn config(dir: &Path) -> Config {
+pub(crate) fn config(dir: &Path) -> Config {
     let any_port = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
     let mut config = Config::default();
     config.data_dir = dir.join("data");
@@ -22,7 +22,7 @@ fn config(dir: &Path) -> Config {
 }
 
 /// One request on a connection of its own: status, head and body.
-async fn send(address: SocketAddr, request: &[u8]) -> (u16, String, String) {
+pub(crate) async fn send(address: SocketAddr, request: &[u8]) -> (u16, String, String) {
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(request).await.unwrap();
     let mut received = Vec::new();

@@ -1,9 +1,8 @@
-//! The records of keysets, and the hashes of access keys.
+//! The records of keysets.
 
 use redb::{ReadableTable as _, WriteTransaction};
 
-use super::{ACCESS_KEYS, Failed, KEYSETS};
-use crate::access_key::AccessKeyKind;
+use super::{Failed, KEYSETS};
 use crate::keyset::Keyset;
 use crate::master_key::Seal;
 use crate::record::Record;
@@ -83,24 +82,5 @@ pub(crate) fn write_record(
     transaction
         .open_table(KEYSETS)?
         .insert(subscribe_key, json.as_slice())?;
-    Ok(())
-}
-
-pub(crate) fn has_access_key(
-    transaction: &WriteTransaction,
-    kind: AccessKeyKind,
-) -> Result<bool, Failed> {
-    let table = transaction.open_table(ACCESS_KEYS)?;
-    Ok(table.get(kind.name())?.is_some())
-}
-
-pub(crate) fn write_access_key(
-    transaction: &WriteTransaction,
-    kind: AccessKeyKind,
-    hash: [u8; 32],
-) -> Result<(), Failed> {
-    transaction
-        .open_table(ACCESS_KEYS)?
-        .insert(kind.name(), hash)?;
     Ok(())
 }

@@ -3,11 +3,12 @@
 use redb::{Database, ReadTransaction, ReadableDatabase as _, ReadableTable as _};
 use token_core::{TokenId, UnixSeconds};
 
+use super::access_keys::access_keys_in;
 use super::key::{rule_uuid, split};
 use super::keysets::read_keysets;
 use super::meta::sequence_in;
-use super::{ACCESS_KEYS, DENY, Failed, HORIZONS, KEYSETS, RULES};
-use crate::access_key::AccessKeyKind;
+use super::{DENY, Failed, HORIZONS, KEYSETS, RULES};
+use crate::access_key::AccessKey;
 use crate::deny_list::DenyList;
 use crate::keyset::Keyset;
 use crate::master_key::Seal;
@@ -16,7 +17,7 @@ use crate::master_key::Seal;
 #[derive(Debug, Default)]
 pub(crate) struct Contents {
     pub(crate) keysets: Vec<Keyset>,
-    pub(crate) access_keys: Vec<(AccessKeyKind, [u8; 32])>,
+    pub(crate) access_keys: Vec<AccessKey>,
     pub(crate) sequence: u64,
 }
 
@@ -39,14 +40,7 @@ pub(crate) fn load(
         Ok(keysets) => contents.keysets = keysets,
         Err(reason) => return Ok(Err(reason)),
     }
-    let access_keys = transaction.open_table(ACCESS_KEYS)?;
-    for kind in AccessKeyKind::ALL {
-        contents.access_keys.extend(
-            access_keys
-                .get(kind.name())?
-                .map(|hash| (kind, hash.value())),
-        );
-    }
+    contents.access_keys = access_keys_in(&transaction)?;
     Ok(Ok(contents))
 }
 

@@ -3,11 +3,12 @@
 use redb::{Database, ReadTransaction, ReadableDatabase as _, ReadableTable as _};
 use token_core::{TokenId, TokenKind};
 
+use super::access_keys::access_keys_in;
 use super::entries::UNKNOWN;
 use super::key::{rule_uuid, split};
 use super::meta::{id_in, sequence_in};
-use super::{ACCESS_KEYS, DENY, Failed, HORIZONS, KEYSETS, RULES};
-use crate::access_key::AccessKeyKind;
+use super::{DENY, Failed, HORIZONS, KEYSETS, RULES};
+use crate::access_key::AccessKey;
 use crate::record::Record;
 
 /// One entry, as the database holds it.
@@ -31,10 +32,7 @@ pub(crate) enum Entry<'a> {
         issued_at: Option<u64>,
         expires_at: u64,
     },
-    AccessKey {
-        kind: AccessKeyKind,
-        sha256: [u8; 32],
-    },
+    AccessKey(AccessKey),
     /// With its secrets as they are held.
     Keyset {
         subscribe_key: &'a str,
@@ -112,13 +110,8 @@ impl Snapshot {
     }
 
     fn keys(&self, visit: &mut dyn FnMut(Entry<'_>) -> bool) -> Result<bool, Failed> {
-        let access_keys = self.0.open_table(ACCESS_KEYS)?;
-        for kind in AccessKeyKind::ALL {
-            let Some(sha256) = access_keys.get(kind.name())? else {
-                continue;
-            };
-            let sha256 = sha256.value();
-            if !visit(Entry::AccessKey { kind, sha256 }) {
+        for access_key in access_keys_in(&self.0)? {
+            if !visit(Entry::AccessKey(access_key)) {
                 return Ok(false);
             }
         }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use token_core::{TokenId, TokenKind};
 
-use crate::access_key::AccessKeyKind;
+use crate::access_key::Role;
 use crate::record::Record;
 
 /// The first line.
@@ -59,6 +59,13 @@ pub(crate) enum Line {
     },
     AccessKey {
         kind: KeyKind,
+        /// None in version 1, which had one key of a kind.
+        #[serde(default)]
+        name: Option<String>,
+        #[serde(default)]
+        created_at: u64,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        expires_at: Option<u64>,
         sha256: String,
     },
     Keyset {
@@ -71,10 +78,7 @@ pub(crate) enum Line {
     },
     /// The last line: how many entries there are, and the SHA-256 of every byte
     /// before it.
-    End {
-        entries: u64,
-        sha256: String,
-    },
+    End { entries: u64, sha256: String },
 }
 
 /// A dialect by its name.
@@ -100,10 +104,10 @@ impl TryFrom<String> for Kind {
     }
 }
 
-/// A kind of access key by its name.
+/// The role of an access key by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "&'static str")]
-pub(crate) struct KeyKind(pub(crate) AccessKeyKind);
+pub(crate) struct KeyKind(pub(crate) Role);
 
 impl From<KeyKind> for &'static str {
     fn from(kind: KeyKind) -> Self {
@@ -115,9 +119,7 @@ impl TryFrom<String> for KeyKind {
     type Error = &'static str;
 
     fn try_from(name: String) -> Result<Self, Self::Error> {
-        AccessKeyKind::ALL
-            .into_iter()
-            .find(|kind| kind.name() == name)
+        Role::named(&name)
             .map(Self)
             .ok_or("no access key is of this kind")
     }
@@ -139,5 +141,23 @@ impl TryFrom<String> for Id {
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
         text.parse().map(Self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_access_key_of_version_1_has_the_name_of_its_role() {
+        let line = r#"{"access_key":{"kind":"verifier","sha256":"00"}}"#;
+        let line = serde_json::from_str(line).unwrap();
+        let Line::AccessKey { kind, name, .. } = line else {
+            panic!("it is an access key");
+        };
+        assert_eq!((kind.0, name), (Role::Verifier, None));
+        let hash = "0".repeat(64);
+        let known = crate::access_key::AccessKey::known(kind.0, None, 0, None, hash).unwrap();
+        assert_eq!(known.name, "verifier");
     }
 }

@@ -145,10 +145,13 @@ fn line_of(entry: Entry<'_>, secrets: Secrets) -> Option<Line> {
             issued_at,
             expires_at,
         },
-        Entry::AccessKey { .. } if secrets == Secrets::None => return None,
-        Entry::AccessKey { kind, sha256 } => Line::AccessKey {
-            kind: KeyKind(kind),
-            sha256: secret::hex(&sha256).to_string(),
+        Entry::AccessKey(_) if secrets == Secrets::None => return None,
+        Entry::AccessKey(access_key) => Line::AccessKey {
+            kind: KeyKind(access_key.role),
+            sha256: access_key.sha256().to_owned(),
+            name: Some(access_key.name),
+            created_at: access_key.created_at,
+            expires_at: access_key.expires_at,
         },
         Entry::Keyset {
             subscribe_key,

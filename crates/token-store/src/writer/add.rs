@@ -8,6 +8,7 @@ use token_core::{TokenKind, UnixSeconds};
 use super::Worker;
 use super::job::Effect;
 use super::keysets::keep_keyset;
+use crate::access_key::{ACCESS_KEYS_MAX, AccessKey};
 use crate::database::{self, Denied, Failed, TableKey};
 use crate::error::StoreError;
 use crate::export::Line;
@@ -120,14 +121,15 @@ impl Worker {
                     });
                 }
             }
-            Line::AccessKey { kind, sha256 } => {
-                let Some(hash) = crate::secret::from_hex::<32>(&sha256) else {
-                    return Ok(None);
-                };
-                if !database::has_access_key(transaction, kind.0)? {
-                    database::write_access_key(transaction, kind.0, *hash)?;
-                    effects.push(Effect::AccessKey(kind.0, *hash));
-                }
+            Line::AccessKey {
+                kind,
+                name,
+                created_at,
+                expires_at,
+                sha256,
+            } => {
+                let known = AccessKey::known(kind.0, name, created_at, expires_at, sha256);
+                return add_access_key(transaction, known, effects);
             }
             Line::Keyset { .. } | Line::End { .. } => {}
         }
@@ -204,4 +206,22 @@ impl Worker {
         imported.added_keysets.push(subscribe_key);
         Ok(())
     }
+}
+
+/// One that is here under its name stays as it is.
+fn add_access_key(
+    transaction: &WriteTransaction,
+    access_key: Option<AccessKey>,
+    effects: &mut Vec<Effect>,
+) -> Result<Option<()>, Failed> {
+    let Some(access_key) = access_key else {
+        return Ok(None);
+    };
+    let held = database::access_keys(transaction)?;
+    let is_here = held.iter().any(|held| held.name == access_key.name);
+    if !is_here && held.len() < ACCESS_KEYS_MAX {
+        database::write_access_key(transaction, &access_key)?;
+        effects.push(Effect::AccessKeys(database::access_keys(transaction)?));
+    }
+    Ok(Some(()))
 }

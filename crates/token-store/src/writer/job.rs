@@ -5,7 +5,7 @@ use std::sync::Arc;
 use token_core::{TokenId, TokenKind, UnixSeconds};
 
 use super::add::Addition;
-use crate::access_key::{AccessKeyKind, MadeAccessKey};
+use crate::access_key::{AccessKey, AccessKeyChange, ChangedAccessKey};
 use crate::database::Failed;
 use crate::error::StoreError;
 use crate::import::Imported;
@@ -21,7 +21,7 @@ pub(crate) type Done<T> = Box<dyn FnOnce(Result<T, StoreError>) + Send>;
 pub(crate) enum Job {
     Revoke(Vec<Revocation>, Done<Vec<Outcome>>),
     Keyset(Box<KeysetChange>, Done<Arc<Keyset>>),
-    AccessKey(AccessKeyKind, Done<MadeAccessKey>),
+    AccessKey(AccessKeyChange, Done<ChangedAccessKey>),
     Add(Vec<Addition>, Done<Imported>),
     Prune(Done<Pruned>),
     Attach(LogPosition, Done<()>),
@@ -60,7 +60,8 @@ pub(crate) enum Effect {
     },
     Keyset(Arc<Keyset>),
     NoKeyset(String),
-    AccessKey(AccessKeyKind, [u8; 32]),
+    /// All of them.
+    AccessKeys(Vec<AccessKey>),
     Forget(Forgotten),
 }
 

@@ -1,4 +1,4 @@
-//! Changes of keysets and access keys, as a transaction has them.
+//! Changes of keysets, as a transaction has them.
 
 use std::sync::Arc;
 
@@ -7,7 +7,6 @@ use token_core::{TokenKind, UnixSeconds};
 
 use super::Worker;
 use super::job::Effect;
-use crate::access_key::{AccessKeyKind, MadeAccessKey};
 use crate::database::{self, Failed, TableKey};
 use crate::error::StoreError;
 use crate::keyset::{Keyset, KeysetChange, NewKeyset, Rotation};
@@ -45,9 +44,9 @@ impl Worker {
             KeysetChange::Create(_) => Ok(()),
             KeysetChange::Set { settings, .. } => keyset.set(&settings),
             KeysetChange::Rotate {
-                rotation: Rotation::Secret,
+                rotation: Rotation::Secret { overlap_seconds },
                 ..
-            } => keyset.rotate_secret_key(),
+            } => keyset.rotate_secret_key(overlap_seconds, now),
             KeysetChange::Rotate {
                 rotation: Rotation::Signing,
                 ..
@@ -58,6 +57,15 @@ impl Worker {
             } => {
                 let until = self.kill_everything(transaction, &subscribe_key, effects)?;
                 keyset.rotate_in_emergency(until)
+            }
+            KeysetChange::Rotate {
+                rotation: Rotation::Incident,
+                ..
+            } => {
+                let until = self.kill_everything(transaction, &subscribe_key, effects)?;
+                keyset
+                    .rotate_in_emergency(until)
+                    .and_then(|()| keyset.rotate_secret_key(0, now))
             }
             KeysetChange::Delete { .. } => {
                 let tombstone = Record {
@@ -154,18 +162,4 @@ pub(super) fn keep_horizons(
     TableKey::of_scope(TokenKind::AccessManager, subscribe_key).map_or(Ok(()), |scope| {
         database::keep_horizons(transaction, &scope, starts)
     })
-}
-
-pub(super) fn make_access_key(
-    transaction: &WriteTransaction,
-    kind: AccessKeyKind,
-    effects: &mut Vec<Effect>,
-) -> Result<Result<MadeAccessKey, StoreError>, Failed> {
-    let (made, hash) = match kind.make() {
-        Ok(made) => made,
-        Err(error) => return Ok(Err(error)),
-    };
-    database::write_access_key(transaction, kind, hash)?;
-    effects.push(Effect::AccessKey(kind, hash));
-    Ok(Ok(made))
 }

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 use token_core::UnixSeconds;
 use token_store::{
-    AccessKeyKind, ExportError, ExportFile, ExportSecrets, Imported, KeysetChange, NewKeyset,
-    OpenOptions, Progress, Rotation, Standing, Store, restore,
+    AccessKeyChange, ExportError, ExportFile, ExportSecrets, Imported, KeysetChange, NewKeyset,
+    OpenOptions, Progress, Role, Rotation, Standing, Store, restore,
 };
 
 use crate::fixture::{
@@ -48,7 +48,8 @@ pub(crate) fn world() -> World {
     let subscribe_key = "sub-other".to_owned();
     let delete = KeysetChange::Delete { subscribe_key };
     store.change_keyset(delete).unwrap();
-    store.make_access_key(AccessKeyKind::Admin).unwrap();
+    let renew = AccessKeyChange::Renew { role: Role::Admin };
+    store.change_access_key(renew).unwrap();
     revoke(&store, token(100, START + 60));
     clock.walk(3_600);
     store.prune().unwrap();
@@ -133,7 +134,7 @@ fn a_restored_store_holds_what_was_backed_up_and_a_rule_more() {
         assert!(before.is_some());
         before
     });
-    assert!(store.has_access_key(AccessKeyKind::Admin));
+    assert!(store.has_access_key(Role::Admin));
     assert_eq!(store.keyset("sub-other"), None);
     // Everything else is equal, entry by entry.
     let backed_up = fs::read_to_string(&backup.path).unwrap();
@@ -156,7 +157,7 @@ fn an_import_only_adds() {
     let subscribe_key = KEYSET.to_owned();
     let rotate = KeysetChange::Rotate {
         subscribe_key: subscribe_key.clone(),
-        rotation: Rotation::Secret,
+        rotation: Rotation::Secret { overlap_seconds: 0 },
     };
     world.store.change_keyset(rotate).unwrap();
     let before = entries(&export(&world.store, ExportSecrets::Include));
@@ -257,9 +258,9 @@ fn a_file_that_is_not_whole_is_refused_and_changes_nothing() {
         let refused = read_text(&world, &damaged).unwrap_err().to_string();
         assert!(refused.contains(expected), "{refused}");
     }
-    let newer = text.replacen("\"usher_export\":1", "\"usher_export\":2", 1);
+    let newer = text.replacen("\"usher_export\":2", "\"usher_export\":3", 1);
     let refused = read_text(&world, &newer).unwrap_err();
-    assert_eq!(refused, ExportError::Newer { found: 2 });
+    assert_eq!(refused, ExportError::Newer { found: 3 });
 }
 
 /// The lines are documented (docs/store.md): they are these and no others.
@@ -272,7 +273,7 @@ fn the_lines_are_as_documented() {
         .map(|l| serde_json::from_str(l).unwrap())
         .collect();
     let head = &lines[0];
-    assert_eq!(head["usher_export"], 1);
+    assert_eq!(head["usher_export"], 2);
     assert_eq!(head["secrets"], "none");
     assert_eq!(head["made_at"], START + 3_600);
     assert_eq!(head["sequence"], world.store.sequence());

@@ -7,26 +7,22 @@ use std::path::{Path, PathBuf};
 use redb::{ReadableDatabase as _, TableHandle as _};
 use serde::Deserialize;
 use token_core::{TokenKind, UnixSeconds};
-use token_store::{AccessKeyKind, OpenError, Standing, Store};
+use token_store::{OpenError, Role, Standing, Store};
 
 use crate::fixture::{KEYSET, KIND, START, TestClock, open, standing, standing_until};
 
-fn format_1() -> PathBuf {
-    of_format(1)
-}
+/// The formats before this one.
+const OLDER: [u64; 2] = [1, 2];
 
-fn of_format(format: u64) -> PathBuf {
-    let folder = format!("../../testdata/store/format-{format}");
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)
+fn stored(format: u64) -> PathBuf {
+    let stored = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/store");
+    stored.join(format!("format-{format}"))
 }
 
 /// Makes the files of a data directory from testdata: `length N`, then every
 /// 64 bytes that are not all zero, after where they are.
-pub(crate) fn unpack(to: &Path) {
-    unpack_from(&format_1(), to);
-}
-
-fn unpack_from(from: &Path, to: &Path) {
+pub(crate) fn unpack(format: u64, to: &Path) {
+    let from = stored(format);
     for name in ["usher.json", "usher.sequence"] {
         fs::copy(from.join(name), to.join(name)).unwrap();
     }
@@ -61,7 +57,7 @@ struct ExpectedKey {
 }
 
 fn is_as_it_was(store: &Store) {
-    let text = fs::read_to_string(format_1().join("expected.toml")).unwrap();
+    let text = fs::read_to_string(stored(1).join("expected.toml")).unwrap();
     let expected: Expected = toml::from_str(&text).unwrap();
     let keysets = store.keysets();
     assert_eq!(keysets.len(), 1, "the other is deleted");
@@ -75,8 +71,14 @@ fn is_as_it_was(store: &Store) {
         let digits: String = key.expose().iter().map(|b| format!("{b:02x}")).collect();
         assert_eq!((key.from.0, &digits), (expected.from, &expected.key));
     }
-    assert!(store.is_access_key(AccessKeyKind::Admin, &expected.admin_key));
-    assert!(store.is_access_key(AccessKeyKind::Verifier, &expected.verifier_key));
+    let opens = [
+        (expected.admin_key, Role::Admin),
+        (expected.verifier_key, Role::Verifier),
+    ];
+    for (key, role) in opens {
+        let access_key = store.access_key(&key).unwrap();
+        assert_eq!((access_key.role, &*access_key.name), (role, role.name()));
+    }
     assert_eq!(store.denied_tokens(), 21);
     for n in 0..21 {
         assert_ne!(standing(store, n, START + 7_000, None), Standing::Good);
@@ -93,51 +95,44 @@ fn is_as_it_was(store: &Store) {
 }
 
 #[test]
-fn a_store_of_format_1_opens_and_is_kept_beside() {
-    let directory = tempfile::tempdir().unwrap();
-    unpack(directory.path());
-    let clock = TestClock::new();
-    clock.step_to(START + 7_200);
-    for _ in 0..2 {
-        is_as_it_was(&open(directory.path(), &clock).unwrap());
+fn a_store_of_an_older_format_opens_and_is_kept_beside() {
+    for format in OLDER {
+        let directory = tempfile::tempdir().unwrap();
+        unpack(format, directory.path());
+        let clock = TestClock::new();
+        clock.step_to(START + 7_200);
+        for _ in 0..2 {
+            let store = open(directory.path(), &clock).unwrap();
+            is_as_it_was(&store);
+            assert_eq!(store.log_position().unwrap(), None);
+            assert!(store.unpublished(&[], 10).unwrap().is_empty());
+        }
+        let kept = directory.path().join(format!("format-{format}"));
+        // A whole directory, which the older version opens: marker and tables.
+        for name in ["usher.json", "usher.sequence"] {
+            let before = fs::read(stored(format).join(name)).unwrap();
+            assert_eq!(fs::read(kept.join(name)).unwrap(), before);
+        }
+        let tables = tables(&kept.join("usher.redb"));
+        assert!(tables.contains(&"rules".to_owned()), "{tables:?}");
+        assert_eq!(tables.contains(&"rule_reviews".to_owned()), format > 1);
+        assert!(!tables.contains(&"named_access_keys".to_owned()));
+        is_as_it_was(&open(&kept, &clock).unwrap());
     }
-    let kept = directory.path().join("format-1");
-    // A whole directory, which the older version opens: marker and tables.
-    for name in ["usher.json", "usher.sequence"] {
-        let before = fs::read(format_1().join(name)).unwrap();
-        assert_eq!(fs::read(kept.join(name)).unwrap(), before);
-    }
-    let database = redb::Database::open(kept.join("usher.redb")).unwrap();
-    let transaction = database.begin_read().unwrap();
-    let tables = transaction.list_tables().unwrap();
-    let tables: Vec<String> = tables.map(|table| table.name().to_owned()).collect();
-    assert!(tables.contains(&"rules".to_owned()), "{tables:?}");
-    assert!(!tables.contains(&"rule_reviews".to_owned()), "{tables:?}");
-    drop((transaction, database));
-    is_as_it_was(&open(&kept, &clock).unwrap());
 }
 
-/// The same store, as the version before this one left it.
-#[test]
-fn a_store_of_format_2_opens_and_is_kept_beside() {
-    let directory = tempfile::tempdir().unwrap();
-    unpack_from(&of_format(2), directory.path());
-    let clock = TestClock::new();
-    clock.step_to(START + 7_200);
-    let store = open(directory.path(), &clock).unwrap();
-    is_as_it_was(&store);
-    assert_eq!(store.log_position().unwrap(), None);
-    assert!(store.unpublished(&[], 10).unwrap().is_empty());
-    drop(store);
-    let kept = directory.path().join("format-2");
-    is_as_it_was(&open(&kept, &clock).unwrap());
+fn tables(database: &Path) -> Vec<String> {
+    let database = redb::Database::open(database).unwrap();
+    let transaction = database.begin_read().unwrap();
+    let tables = transaction.list_tables().unwrap();
+    tables.map(|table| table.name().to_owned()).collect()
 }
 
 /// Rules of the older format go like any other.
 #[test]
 fn what_was_migrated_is_pruned() {
     let directory = tempfile::tempdir().unwrap();
-    unpack(directory.path());
+    unpack(1, directory.path());
     let clock = TestClock::new();
     clock.step_to(START + 7_200);
     let store = open(directory.path(), &clock).unwrap();
@@ -149,24 +144,28 @@ fn what_was_migrated_is_pruned() {
 /// Each is what a cut at some step leaves.
 #[test]
 fn a_migration_that_was_cut_off_goes_on() {
-    for step in 0..4 {
+    for (format, step) in OLDER
+        .into_iter()
+        .flat_map(|format| (0..4).map(move |n| (format, n)))
+    {
         let directory = tempfile::tempdir().unwrap();
         let path = |name: &str| directory.path().join(name);
-        unpack(directory.path());
+        unpack(format, directory.path());
+        let kept = format!("format-{format}");
         let clock = TestClock::new();
         clock.step_to(START + 7_200);
         match step {
             0 => {
-                fs::create_dir(path("format-1.new")).unwrap();
-                fs::write(path("format-1.new/usher.redb"), "half").unwrap();
+                fs::create_dir(path(&format!("{kept}.new"))).unwrap();
+                fs::write(path(&format!("{kept}.new/usher.redb")), "half").unwrap();
             }
             1 => {
-                fs::create_dir(path("format-1")).unwrap();
-                fs::write(path("format-1/usher.redb"), "of an earlier try").unwrap();
+                fs::create_dir(path(&kept)).unwrap();
+                fs::write(path(&format!("{kept}/usher.redb")), "of an earlier try").unwrap();
             }
             2 => {
                 let marker = fs::read_to_string(path("usher.json")).unwrap();
-                let newer = marker.replace("\"format\":1", "\"format\":3");
+                let newer = marker.replace(&format!("\"format\":{format}"), "\"format\":3");
                 assert_ne!(marker, newer);
                 fs::write(path("usher.json"), newer).unwrap();
             }
@@ -174,7 +173,7 @@ fn a_migration_that_was_cut_off_goes_on() {
         }
         is_as_it_was(&open(directory.path(), &clock).unwrap());
         if step < 2 {
-            let kept = fs::read(path("format-1/usher.redb")).unwrap();
+            let kept = fs::read(path(&format!("{kept}/usher.redb"))).unwrap();
             assert!(kept.starts_with(b"redb"));
         }
     }
@@ -202,7 +201,7 @@ fn tables_of_an_unknown_format_are_refused() {
 #[test]
 fn a_store_of_format_1_without_its_database_is_refused() {
     let directory = tempfile::tempdir().unwrap();
-    unpack(directory.path());
+    unpack(1, directory.path());
     fs::remove_file(directory.path().join("usher.redb")).unwrap();
     let error = open(directory.path(), &TestClock::new()).unwrap_err();
     assert!(matches!(error, OpenError::NoDatabase { .. }), "{error}");
@@ -213,7 +212,7 @@ fn a_store_of_format_1_without_its_database_is_refused() {
 fn the_clock_does_not_matter_to_a_migration() {
     for now in [0, START + 10_000_000_000] {
         let directory = tempfile::tempdir().unwrap();
-        unpack(directory.path());
+        unpack(1, directory.path());
         let clock = TestClock::new();
         clock.step_to(now);
         let store = open(directory.path(), &clock).unwrap();

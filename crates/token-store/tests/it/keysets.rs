@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 use token_core::UnixSeconds;
 use token_core::limits::{KEY_ANNOUNCE_SECONDS_MIN, SIGNING_KEYS_MAX, TTL_MINUTES_MAX};
 use token_store::{
-    AccessKeyKind, InvalidKeyset, InvalidSetting, Keyset, KeysetChange, NewKeyset, Rotation,
-    SETTINGS, Secret, Settings, Standing, Store, StoreError,
+    InvalidKeyset, InvalidSetting, Keyset, KeysetChange, NewKeyset, Rotation, SETTINGS, Secret,
+    Settings, Standing, Store, StoreError,
 };
 
 use crate::fixture::{KEYSET, START, TestClock, make_keyset, open, standing};
@@ -228,7 +228,7 @@ fn a_keyset_that_was_deleted_comes_back_as_another() {
 fn a_secret_key_is_replaced_alone() {
     let (_directory, _, store) = store();
     let before = make_keyset(&store);
-    let after = rotate(&store, Rotation::Secret).unwrap();
+    let after = rotate(&store, Rotation::Secret { overlap_seconds: 0 }).unwrap();
     assert_ne!(after.secret_key, before.secret_key);
     assert_eq!(after.signing_keys, before.signing_keys);
 }
@@ -330,16 +330,72 @@ fn long_lives_and_revocation_exclude_each_other() {
     assert_eq!(set(&[("revocation", json!("on"))]).map(drop), conflict);
 }
 
+/// Attack K01.
 #[test]
-fn an_access_key_replaces_the_one_before() {
-    let (_directory, _, store) = store();
-    assert!(!store.has_access_key(AccessKeyKind::Admin));
-    let first = store.make_access_key(AccessKeyKind::Admin).unwrap().key;
-    let second = store.make_access_key(AccessKeyKind::Admin).unwrap().key;
-    assert!(first.expose().starts_with("usher_admin_"));
-    assert!(!store.is_access_key(AccessKeyKind::Admin, first.expose()));
-    assert!(store.is_access_key(AccessKeyKind::Admin, second.expose()));
-    assert!(!store.is_access_key(AccessKeyKind::Admin, ""));
+fn a_replaced_secret_key_is_good_for_as_long_as_was_asked_for() {
+    let (directory, clock, store) = store();
+    let first = make_keyset(&store).secret_key.clone();
+    let rotate = |store: &Store, overlap_seconds| {
+        rotate(store, Rotation::Secret { overlap_seconds }).unwrap()
+    };
+    let previous = |store: &Store| {
+        let keyset = store.keyset(KEYSET).unwrap();
+        let previous = keyset.previous_secret_key(UnixSeconds(START + 30));
+        previous.map(|(key, until)| (key.clone(), until.0))
+    };
+    assert_ne!(rotate(&store, 60).secret_key, first);
+    drop(store);
+    let store = open(directory.path(), &clock).unwrap();
+    assert_eq!(previous(&store), Some((first.clone(), START + 60)));
+    let keyset = store.keyset(KEYSET).unwrap();
+    assert!(
+        keyset
+            .previous_secret_key(UnixSeconds(START + 60))
+            .is_none()
+    );
+    // One before that is of no use any more.
+    let second = keyset.secret_key.clone();
+    rotate(&store, 60);
+    assert_eq!(previous(&store), Some((second, START + 60)));
+    rotate(&store, 0);
+    assert_eq!(previous(&store), None);
+    let week = 7 * 86_400;
+    rotate(&store, week);
+    let subscribe_key = KEYSET.to_owned();
+    let rotation = Rotation::Secret {
+        overlap_seconds: week + 1,
+    };
+    let too_long = KeysetChange::Rotate {
+        subscribe_key,
+        rotation,
+    };
+    let refused = store.change_keyset(too_long).unwrap_err();
+    assert_eq!(refused, StoreError::Overlap { seconds_max: week });
+}
+
+/// After a leak nothing that was made with the old keys is good, and neither is
+/// a secret key that was still to be good beside its successor.
+#[test]
+fn an_incident_renews_everything_at_once() {
+    let (directory, clock, store) = store();
+    let before = make_keyset(&store);
+    let overlap = Rotation::Secret {
+        overlap_seconds: 600,
+    };
+    let overlapping = rotate(&store, overlap).unwrap();
+    let after = rotate(&store, Rotation::Incident).unwrap();
+    assert_eq!(after.version, overlapping.version + 1, "one change");
+    let secrets = [&before.secret_key, &overlapping.secret_key];
+    assert!(!secrets.contains(&&after.secret_key));
+    drop(store);
+    let store = open(directory.path(), &clock).unwrap();
+    let after = store.keyset(KEYSET).unwrap();
+    assert!(after.previous_secret_key(UnixSeconds(START)).is_none());
+    let newest = after.signing_keys.last().unwrap();
+    assert_ne!(newest.expose(), before.signing_keys[0].expose());
+    assert_eq!(newest.until, None);
+    assert_ne!(standing(&store, 1, newest.from.0 - 1, None), Standing::Good);
+    assert_eq!(standing(&store, 1, newest.from.0, None), Standing::Good);
 }
 
 #[test]

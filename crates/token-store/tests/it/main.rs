@@ -12,6 +12,7 @@
     reason = "a test may panic"
 )]
 
+mod access_keys;
 mod clocks;
 mod damage;
 mod disk;

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde_json::json;
 use token_core::UnixSeconds;
-use token_store::{AccessKeyKind, KeysetChange, OpenError, RevokedBy, Rotation, Standing};
+use token_store::{AccessKeyChange, KeysetChange, OpenError, RevokedBy, Role, Rotation, Standing};
 
 use crate::fixture::{
     KEYSET, START, TestClock, make_keyset, of_keyset, of_uuid, open, revoke, standing, token,
@@ -48,7 +48,8 @@ fn everything_is_there_after_a_restart() {
         rotation: Rotation::Signing,
     };
     let keyset = store.change_keyset(rotate).unwrap();
-    let key = store.make_access_key(AccessKeyKind::Admin).unwrap().key;
+    let renew = AccessKeyChange::Renew { role: Role::Admin };
+    let key = store.change_access_key(renew).unwrap().key.unwrap();
     revoke(&store, token(1, START + 600));
     revoke(&store, of_uuid("alice", Some(START - 10)));
     revoke(&store, of_keyset(Some(START - 20)));
@@ -58,8 +59,8 @@ fn everything_is_there_after_a_restart() {
     let store = open(directory.path(), &clock).unwrap();
     assert_eq!(*store.keyset(KEYSET).unwrap(), *keyset);
     assert_eq!(keyset.signing_keys.len(), 2);
-    assert!(store.is_access_key(AccessKeyKind::Admin, key.expose()));
-    assert!(!store.is_access_key(AccessKeyKind::Verifier, key.expose()));
+    let access_key = store.access_key(key.expose()).unwrap();
+    assert_eq!(access_key.role, Role::Admin);
     assert_eq!(store.sequence(), sequence);
     assert_eq!(store.denied_tokens(), 1);
     let by = |by, until: Option<u64>| Standing::Revoked {

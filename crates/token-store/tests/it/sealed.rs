@@ -326,7 +326,7 @@ fn a_failing_disk_leaves_a_sealed_keyset_as_it_was() {
         disk.fail_after(operations, 5);
         let rotated = store.change_keyset(KeysetChange::Rotate {
             subscribe_key: KEYSET.to_owned(),
-            rotation: Rotation::Secret,
+            rotation: Rotation::Secret { overlap_seconds: 0 },
         });
         let failed = disk.heal();
         let held = store.keyset(KEYSET).unwrap();
