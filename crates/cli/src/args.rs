@@ -4,7 +4,7 @@ use core::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use token_server::Upstream;
+use token_server::{AuditHead, Upstream};
 
 /// Issue, inspect, check and revoke access tokens for realtime resources.
 #[derive(Debug, Parser)]
@@ -29,9 +29,14 @@ pub(crate) enum Verb {
     /// Create, list, show and change keysets.
     #[command(subcommand)]
     Keyset(KeysetVerb),
-    /// Replace the admin key.
+    /// Create, list, rotate and remove the keys of the internal API.
     #[command(subcommand)]
     AdminKey(AdminKeyVerb),
+    /// After a leak: renew every key of a keyset and revoke all its tokens.
+    Incident(Incident),
+    /// Verify and show the audit log, and print its head.
+    #[command(subcommand)]
+    Audit(AuditVerb),
     /// Check, back up, restore, move, shrink and seal the store.
     #[command(subcommand)]
     Store(StoreVerb),
@@ -98,6 +103,10 @@ pub(crate) struct Serve {
     /// Print new keys even when standard output is no terminal.
     #[arg(long)]
     pub(crate) print_keys: bool,
+    /// Write new keys to this file [default, where standard output is no terminal:
+    /// first-keys.txt in a data directory that is not sealed].
+    #[arg(long, value_name = "FILE", conflicts_with = "print_keys")]
+    pub(crate) keys_file: Option<PathBuf>,
 }
 
 /// How to reach the store.
@@ -182,6 +191,9 @@ pub(crate) enum KeysetVerb {
         /// Replace the secret key instead.
         #[arg(long, conflicts_with = "emergency")]
         secret: bool,
+        /// How long the old secret key stays good beside the new one, at most 604800.
+        #[arg(long, value_name = "SECONDS", requires = "secret", default_value_t = 0)]
+        overlap: u64,
         /// Replace the signing key now and revoke every token issued so far.
         #[arg(long)]
         emergency: bool,
@@ -199,8 +211,74 @@ pub(crate) enum KeysetVerb {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum AdminKeyVerb {
-    /// Make a new admin key and forget the old one.
+    /// Make a key with a name and a role; it is shown once.
+    Create {
+        /// A name: letters, digits, `-`, `_` and `.`.
+        name: String,
+        /// What it opens.
+        #[arg(long, value_parser = ["admin", "issuer", "verifier", "auditor"])]
+        role: String,
+        /// In how many days it expires [default: never].
+        #[arg(long, value_name = "DAYS")]
+        expires_in: Option<u64>,
+        #[command(flatten)]
+        connection: Connection,
+    },
+    /// List the keys: names, roles, expiry.
+    List {
+        #[command(flatten)]
+        connection: Connection,
+    },
+    /// Replace a key.
     Rotate {
+        /// Its name [default: admin].
+        name: Option<String>,
+        /// How long the old key stays good beside the new one, at most 604800.
+        #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+        overlap: u64,
+        #[command(flatten)]
+        connection: Connection,
+    },
+    /// Remove a key. The last admin key stays.
+    Remove {
+        /// Its name.
+        name: String,
+        #[command(flatten)]
+        connection: Connection,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Incident {
+    /// Subscribe key or name.
+    pub(crate) keyset: String,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AuditVerb {
+    /// Follow the chain from the first entry to the last.
+    Verify {
+        /// A head of an earlier time, which the log must still hold.
+        #[arg(long, value_name = "SEQ:HASH")]
+        head: Option<AuditHead>,
+        #[command(flatten)]
+        connection: Connection,
+    },
+    /// Print the head, to be kept elsewhere.
+    Head {
+        #[command(flatten)]
+        connection: Connection,
+    },
+    /// Print entries, one line of JSON each.
+    Show {
+        /// Entries after this one [default: the last ones].
+        #[arg(long, value_name = "SEQ")]
+        after: Option<u64>,
+        /// How many.
+        #[arg(long, value_name = "N", default_value_t = 100)]
+        limit: u64,
         #[command(flatten)]
         connection: Connection,
     },

@@ -1,10 +1,12 @@
 //! One file per verb, and what they share: running, printing, failing.
 
 mod admin_key;
+mod audit;
 mod check;
 mod completions;
 mod config;
 mod grant;
+mod incident;
 mod inspect;
 mod keyset;
 mod lint;
@@ -59,6 +61,8 @@ fn dispatch(verb: Verb, output: &Output) -> Result<Exit, Failure> {
         Verb::Serve(arguments) => serve::run(&arguments, output),
         Verb::Keyset(verb) => keyset::run(&verb, output),
         Verb::AdminKey(verb) => admin_key::run(&verb, output),
+        Verb::Incident(arguments) => incident::run(&arguments, output),
+        Verb::Audit(verb) => audit::run(&verb, output),
         Verb::Store(verb) => store::run(&verb, output),
         Verb::Grant(arguments) => grant::run(&arguments, output),
         Verb::Revoke(arguments) => revoke::run(&arguments, output),

@@ -21,6 +21,8 @@ struct Shown {
     from: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     until: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    overlaps_until: Option<u64>,
 }
 
 pub(super) fn run(verb: &KeysetVerb, output: &Output) -> Result<Exit, Failure> {
@@ -52,6 +54,7 @@ pub(super) fn run(verb: &KeysetVerb, output: &Output) -> Result<Exit, Failure> {
                     secret_key: None,
                     from: None,
                     until: None,
+                    overlaps_until: None,
                 },
                 output,
             )
@@ -69,17 +72,14 @@ pub(super) fn run(verb: &KeysetVerb, output: &Output) -> Result<Exit, Failure> {
         KeysetVerb::Rotate {
             keyset,
             secret,
+            overlap,
             emergency,
             connection,
         } => {
-            let key = match (*secret, *emergency) {
-                (true, _) => "secret",
-                (false, true) => "emergency",
-                (false, false) => "signing",
-            };
+            let body = rotation(*secret, *emergency, *overlap);
             let api = Api::connect(connection)?;
             let path = format!("{}/rotate", path(&api, keyset)?);
-            print(&api.post::<Shown>(&path, &json!({ "key": key }))?, output)
+            print(&api.post::<Shown>(&path, &body)?, output)
         }
         KeysetVerb::Delete { keyset, connection } => {
             let api = Api::connect(connection)?;
@@ -89,6 +89,15 @@ pub(super) fn run(verb: &KeysetVerb, output: &Output) -> Result<Exit, Failure> {
             })?;
             Ok(Exit::Yes)
         }
+    }
+}
+
+/// The body that asks for a rotation.
+fn rotation(secret: bool, emergency: bool, overlap: u64) -> Value {
+    match (secret, emergency) {
+        (true, _) => json!({ "key": "secret", "overlap_seconds": overlap }),
+        (false, true) => json!({ "key": "emergency" }),
+        (false, false) => json!({ "key": "signing" }),
     }
 }
 
@@ -150,6 +159,9 @@ fn render(shown: &Shown) -> String {
         .row("publish key", &keyset.publish_key);
     if let Some(secret) = &shown.secret_key {
         sheet.row("secret key", format!("{secret}   (shown once)"));
+    }
+    if let Some(until) = shown.overlaps_until {
+        sheet.row("old secret key", format!("good until {}", instant(until)));
     }
     sheet.row("created", instant(keyset.created_at));
     for key in &keyset.signing_keys {

@@ -5,7 +5,7 @@ mod welcome;
 use std::fs::OpenOptions;
 use std::io::{IsTerminal as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use token_server::{Config, LogFormat, Server, Signals, write_log};
 
@@ -18,6 +18,9 @@ use crate::output::Output;
 /// Where new keys go when nobody is looking, inside the data directory.
 pub(super) const KEYS_FILE: &str = "first-keys.txt";
 
+/// What is in every data directory.
+const MARKER: &str = "usher.json";
+
 pub(super) fn run(arguments: &Serve, output: &Output) -> Result<Exit, Failure> {
     // Decided once: a reload must not take a lost file for a default.
     let file = arguments.config.clone().or_else(config::usual_file);
@@ -25,7 +28,7 @@ pub(super) fn run(arguments: &Serve, output: &Output) -> Result<Exit, Failure> {
     let format = arguments.log.parse().unwrap_or(LogFormat::Text);
     let filter = config::environment("USHER_LOG");
     write_log(format, filter.as_deref()).map_err(|error| Failure::local(error.to_string()))?;
-    let data_dir = config.data_dir.clone();
+    let keys = where_keys_go(arguments, &config)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -38,7 +41,7 @@ pub(super) fn run(arguments: &Serve, output: &Output) -> Result<Exit, Failure> {
         let signals = Signals::listen().map_err(|error| {
             Failure::new("cannot_start", format!("cannot wait for signals: {error}"))
         })?;
-        announce(&server, arguments, &data_dir, output)?;
+        announce(&server, &keys, output)?;
         let again = (arguments.clone(), file.clone());
         let load = move || configure(&again.0, again.1.as_deref());
         server.run(signals, file.as_deref(), load).await;
@@ -66,12 +69,7 @@ fn configure(arguments: &Serve, file: Option<&Path>) -> Result<Config, Failure> 
 }
 
 /// Says where the server listens and, on a first start, which keys it made.
-fn announce(
-    server: &Server,
-    arguments: &Serve,
-    data_dir: &Path,
-    output: &Output,
-) -> Result<(), Failure> {
+fn announce(server: &Server, keys: &Keys, output: &Output) -> Result<(), Failure> {
     let addresses = format!(
         "public {}\ninternal {}\n",
         server.public_url(),
@@ -91,18 +89,51 @@ fn announce(
         internal: &server.internal_url(),
         keys: first,
     };
-    if arguments.print_keys || std::io::stdout().is_terminal() {
-        output.text(&welcome.render());
-    } else {
-        let path = data_dir.join(KEYS_FILE);
-        let plain = anstream::adapter::strip_str(&welcome.render()).to_string();
-        write_private(&path, &plain)?;
-        output.text(&format!("keys {}\n", path.display()));
+    match keys {
+        Keys::Print => output.text(&welcome.render()),
+        Keys::File(path) => {
+            let plain = anstream::adapter::strip_str(&welcome.render()).to_string();
+            write_private(path, &plain)?;
+            output.text(&format!("keys {}\n", path.display()));
+        }
+        Keys::Withhold => output.text(
+            "keys not shown: the data directory is sealed; make others on the stopped server's \
+             directory with `usher admin-key rotate` and `usher keyset rotate --secret`\n",
+        ),
     }
     Ok(())
 }
 
-/// Writes a new file that only its owner can read.
+/// Where new keys go.
+enum Keys {
+    Print,
+    File(PathBuf),
+    Withhold,
+}
+
+/// Into a sealed data directory nothing goes in plain, so whoever starts it for
+/// the first time says where the keys go.
+fn where_keys_go(arguments: &Serve, config: &Config) -> Result<Keys, Failure> {
+    if let Some(file) = &arguments.keys_file {
+        return Ok(Keys::File(file.clone()));
+    }
+    if arguments.print_keys || std::io::stdout().is_terminal() {
+        return Ok(Keys::Print);
+    }
+    if config.master_key.is_none() {
+        return Ok(Keys::File(config.data_dir.join(KEYS_FILE)));
+    }
+    if config.data_dir.join(MARKER).exists() {
+        return Ok(Keys::Withhold);
+    }
+    Err(Failure::new(
+        "cannot_start",
+        "the data directory will be sealed, so the first keys are not written into it; say where \
+         they go: --print-keys, or --keys-file FILE",
+    ))
+}
+
+/// Writes a file that only its owner can read.
 fn write_private(path: &Path, text: &str) -> Result<(), Failure> {
     OpenOptions::new()
         .write(true)

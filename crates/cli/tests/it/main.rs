@@ -11,6 +11,7 @@
 )]
 
 mod flows;
+mod incident;
 #[cfg(target_os = "linux")]
 mod memory;
 mod offline;
