@@ -159,6 +159,9 @@ pub struct LogPosition {
     pub anchor: String,
     /// Whether the log said that everybody's entries are in it.
     pub complete: bool,
+    /// Whether the store had everything of an earlier log, or was in use without
+    /// one, when it began with this one.
+    pub survivor: bool,
 }
 
 /// What was read from the log, in its order.

@@ -14,9 +14,16 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("token-codec", &["token-core"]),
     ("token-policy", &["token-core"]),
     ("token-store", &["token-core"]),
+    ("token-replication", &["token-core", "token-store"]),
     (
         "token-server",
-        &["token-core", "token-codec", "token-policy", "token-store"],
+        &[
+            "token-core",
+            "token-codec",
+            "token-policy",
+            "token-store",
+            "token-replication",
+        ],
     ),
     (
         "token-cli",

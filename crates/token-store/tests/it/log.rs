@@ -19,6 +19,7 @@ fn position(epoch: &str, sequence: u64) -> LogPosition {
         sequence,
         anchor: String::new(),
         complete: false,
+        survivor: false,
     }
 }
 
