@@ -1,6 +1,7 @@
 //! The tables, and every read and write of them.
 
 mod access_keys;
+mod accounts;
 mod check;
 mod copy;
 mod entries;
@@ -17,6 +18,7 @@ mod snapshot;
 use redb::{Database, Durability, TableDefinition, WriteTransaction};
 
 pub(crate) use access_keys::{access_keys, remove_access_key, write_access_key};
+pub(crate) use accounts::{accounts, write_account};
 pub use check::Counts;
 pub(crate) use check::{check, counts};
 pub(crate) use copy::copy_all;
@@ -55,6 +57,8 @@ const ACCESS_KEYS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("name
 const OLD_ACCESS_KEYS: TableDefinition<'_, &str, [u8; 32]> = TableDefinition::new("access_keys");
 /// `(kind, scope)` and start of a signing key's period to its horizon.
 const HORIZONS: TableDefinition<'_, (&[u8], u64), u64> = TableDefinition::new("horizons");
+/// Account and name of an entry to the entry (JSON).
+const ACCOUNTS: TableDefinition<'_, (u64, &str), &[u8]> = TableDefinition::new("accounts");
 /// What a shared log has not shown yet: a tag, and the key of its table.
 const OUTBOX: TableDefinition<'_, &[u8], u8> = TableDefinition::new("outbox");
 /// What there is one of.
@@ -83,6 +87,7 @@ pub(crate) fn create(database: &Database, id: &str, seal: &Seal) -> Result<(), F
     transaction.open_table(HORIZONS)?;
     transaction.open_table(RULE_REVIEWS)?;
     transaction.open_table(OUTBOX)?;
+    transaction.open_table(ACCOUNTS)?;
     meta::identify(&transaction, id, seal)?;
     transaction.commit()?;
     Ok(())
@@ -97,6 +102,7 @@ pub(crate) fn migrate(database: &Database, from: u64) -> Result<(), Failed> {
     // Of format 3 are tables that older versions would not keep in step.
     transaction.open_table(OUTBOX)?;
     access_keys::name_access_keys(&transaction)?;
+    transaction.open_table(ACCOUNTS)?;
     meta::write_format(&transaction)?;
     transaction.commit()?;
     Ok(())

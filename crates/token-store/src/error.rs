@@ -185,6 +185,9 @@ pub enum StoreError {
     /// A keyset that is none.
     #[error(transparent)]
     Keyset(#[from] InvalidKeyset),
+    /// An account, or something of one, that is none.
+    #[error(transparent)]
+    Account(#[from] InvalidAccount),
     /// More revocations than a batch may have.
     #[error(
         "a batch may have at most {REVOCATIONS_PER_BATCH_MAX} revocations, this one has {items}"
@@ -288,4 +291,51 @@ pub enum InvalidKeyset {
     /// A secret key that everybody knows.
     #[error("this secret key stands in tutorials; leave it out to have one made")]
     SecretKeyWellKnown,
+}
+
+/// Why a change of an account is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidAccount {
+    /// No account has this id.
+    #[error("no account has this id")]
+    UnknownAccount,
+    /// The account has no such application.
+    #[error("the account has no application of this id")]
+    UnknownApplication,
+    /// The account has no such keyset.
+    #[error("the account has no keyset of this id; add one to an application first")]
+    UnknownKeyset,
+    /// The account has no such customer.
+    #[error("the account has no such customer")]
+    UnknownCustomer,
+    /// The account has no such API key.
+    #[error("the account has no API key of this id")]
+    UnknownApiKey,
+    /// A name is empty or too long.
+    #[error("a name has 1 to 255 characters and no control character")]
+    Name,
+    /// The external id is none (oem 2).
+    #[error("an external id has 1 to 255 characters of A-Z a-z 0-9 _ -")]
+    ExternalId,
+    /// Another customer has the external id.
+    #[error("a customer of the account has this external id already")]
+    ExternalIdTaken,
+    /// Another customer of the account, or another account, has the keyset.
+    #[error("the keyset is assigned already, and it can be only once")]
+    KeysetTaken,
+    /// An API key that may not be one.
+    #[error("an API key has at least 16 bytes of visible ASCII and stands in no tutorial")]
+    ApiKey,
+    /// An account has the API key.
+    #[error("an account has this API key already; leave it out to have one made")]
+    ApiKeyTaken,
+    /// The account holds as many of something as it may.
+    #[error("there may be at most {most} {what}")]
+    TooMany {
+        /// Of what.
+        what: &'static str,
+        /// How many.
+        most: usize,
+    },
 }

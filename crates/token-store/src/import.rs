@@ -1,9 +1,11 @@
 //! From an export into a store.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use token_core::UnixSeconds;
 
+use crate::account::{Account, AccountEntry};
 use crate::directory::OpenOptions;
 use crate::export::{ExportError, ExportFile, Line};
 use crate::progress::Progress;
@@ -27,7 +29,11 @@ pub struct Imported {
     pub kept_keysets: Vec<String>,
     /// Keysets that are not here, and whose secrets are not in the file.
     pub missing_keysets: Vec<String>,
-    /// Every token of the added keysets issued up to here is dead.
+    /// Accounts that were not here, by id.
+    pub added_accounts: Vec<u64>,
+    /// Accounts that are here, and stay as they are.
+    pub kept_accounts: Vec<u64>,
+    /// Every token of the added keysets and accounts issued up to here is dead.
     pub revoked_until: Option<UnixSeconds>,
 }
 
@@ -37,6 +43,8 @@ impl Imported {
         self.rules = self.rules.saturating_add(other.rules);
         self.added_keysets.extend(other.added_keysets);
         self.kept_keysets.extend(other.kept_keysets);
+        self.added_accounts.extend(other.added_accounts);
+        self.kept_accounts.extend(other.kept_accounts);
         self.revoked_until = self.revoked_until.max(other.revoked_until);
     }
 }
@@ -59,6 +67,7 @@ impl Store {
         let mut imported = Imported::default();
         // First, so that a file whose secrets do not open changes nothing.
         let keysets = self.keysets_of(file, &mut imported)?;
+        let accounts = self.accounts_of(file)?;
         let mut additions = Vec::with_capacity(ADDITIONS_PER_COMMIT);
         let mut lines = file.lines()?;
         while let Some(line) = lines.next_entry()? {
@@ -70,6 +79,7 @@ impl Store {
         }
         // Last: until they are here, no token of theirs is good.
         additions.extend(keysets);
+        additions.extend(accounts);
         imported.add(self.add(additions)?);
         Ok(imported)
     }
@@ -115,6 +125,35 @@ impl Store {
             });
         }
         Ok(keysets)
+    }
+
+    /// The accounts of a file, with their secrets open.
+    fn accounts_of(&self, file: &ExportFile) -> Result<Vec<Addition>, ExportError> {
+        let seal = file.seal(self.seal())?;
+        let mut accounts: BTreeMap<u64, BTreeMap<String, AccountEntry>> = BTreeMap::new();
+        let mut lines = file.lines()?;
+        let mut number: u64 = 1;
+        let wrong = |line| ExportError::Line {
+            line,
+            what: "an account that cannot be read",
+        };
+        while let Some(line) = lines.next_entry()? {
+            number = number.saturating_add(1);
+            if let Line::Account {
+                account,
+                name,
+                entry,
+            } = line
+            {
+                let entry = entry.open(&seal, account).map_err(|_| wrong(number))?;
+                accounts.entry(account).or_default().insert(name, entry);
+            }
+        }
+        let accounts = accounts.into_iter().map(|(id, entries)| {
+            let account = Account::from_entries(id, entries).map_err(|_| wrong(number))?;
+            Ok(Addition::Account(Box::new(account)))
+        });
+        accounts.collect()
     }
 }
 

@@ -65,7 +65,7 @@ impl SigningKey {
         secret::from_hex(self.key.expose()).unwrap_or_default()
     }
 
-    fn random(from: UnixSeconds) -> Result<Self, StoreError> {
+    pub(crate) fn random(from: UnixSeconds) -> Result<Self, StoreError> {
         let key = Secret::random("", 32).map_err(|_| no_randomness())?;
         Ok(Self {
             from,
@@ -75,7 +75,7 @@ impl SigningKey {
     }
 }
 
-fn no_randomness() -> StoreError {
+pub(crate) fn no_randomness() -> StoreError {
     StoreError::Unavailable {
         reason: "the system gives no random bytes".to_owned(),
     }
@@ -237,47 +237,15 @@ impl Keyset {
     /// Announces the next signing key (design: 185 s plus the staleness bound
     /// ahead), and lets go of those whose tokens have all expired.
     pub(crate) fn rotate_signing_key(&mut self, now: UnixSeconds) -> Result<(), StoreError> {
-        if let Some(pending) = self.signing_keys.last().filter(|last| last.from > now) {
-            return Err(StoreError::RotationPending { from: pending.from });
-        }
-        let life = self
-            .longest_life_seconds()
-            .saturating_add(ISSUED_AHEAD_SECONDS_MAX);
-        let useless_after = |key: &SigningKey| key.until.map(|until| until.saturating_add(life));
-        self.signing_keys
-            .retain(|key| useless_after(key).is_none_or(|at| at > now));
-        if self.signing_keys.len() >= SIGNING_KEYS_MAX {
-            let after = self.signing_keys.iter().filter_map(useless_after).min();
-            return Err(StoreError::TooManySigningKeys {
-                after: after.unwrap_or(now),
-            });
-        }
         let ahead = KEY_ANNOUNCE_SECONDS_MIN.saturating_add(self.settings.max_staleness);
-        let from = now.saturating_add(ahead);
-        self.end_signing_keys(from);
-        self.signing_keys.push(SigningKey::random(from)?);
-        Ok(())
+        let life = self.longest_life_seconds();
+        announce_key(&mut self.signing_keys, now, ahead, life)
     }
 
     /// A new signing key for every token after `until`, which a rule covers.
     /// Never refused: the tokens of the keys that it drops are dead.
     pub(crate) fn rotate_in_emergency(&mut self, until: UnixSeconds) -> Result<(), StoreError> {
-        let from = until.saturating_add(1);
-        self.signing_keys.retain(|key| key.from < from);
-        let surplus = self
-            .signing_keys
-            .len()
-            .saturating_sub(SIGNING_KEYS_MAX.saturating_sub(1));
-        self.signing_keys.drain(..surplus);
-        self.end_signing_keys(from);
-        self.signing_keys.push(SigningKey::random(from)?);
-        Ok(())
-    }
-
-    fn end_signing_keys(&mut self, at: UnixSeconds) {
-        for key in &mut self.signing_keys {
-            key.until = Some(key.until.map_or(at, |until| until.min(at)));
-        }
+        replace_keys(&mut self.signing_keys, until)
     }
 
     /// The starts of the signing keys' periods.
@@ -297,5 +265,53 @@ impl Keyset {
     pub fn latest_expiry(&self, now: UnixSeconds) -> UnixSeconds {
         now.saturating_add(ISSUED_AHEAD_SECONDS_MAX)
             .saturating_add(self.longest_life_seconds())
+    }
+}
+
+/// Adds the key that signs from `ahead` seconds on, and lets go of those whose
+/// tokens, of at most `life` seconds, have all expired.
+pub(crate) fn announce_key(
+    keys: &mut Vec<SigningKey>,
+    now: UnixSeconds,
+    ahead: u64,
+    life: u64,
+) -> Result<(), StoreError> {
+    if let Some(pending) = keys.last().filter(|last| last.from > now) {
+        return Err(StoreError::RotationPending { from: pending.from });
+    }
+    let life = life.saturating_add(ISSUED_AHEAD_SECONDS_MAX);
+    let useless_after = |key: &SigningKey| key.until.map(|until| until.saturating_add(life));
+    keys.retain(|key| useless_after(key).is_none_or(|at| at > now));
+    if keys.len() >= SIGNING_KEYS_MAX {
+        let after = keys.iter().filter_map(useless_after).min();
+        return Err(StoreError::TooManySigningKeys {
+            after: after.unwrap_or(now),
+        });
+    }
+    let from = now.saturating_add(ahead);
+    end_keys(keys, from);
+    keys.push(SigningKey::random(from)?);
+    Ok(())
+}
+
+/// Adds a key for every token after `until`; as many of the others stay as may.
+pub(crate) fn replace_keys(
+    keys: &mut Vec<SigningKey>,
+    until: UnixSeconds,
+) -> Result<(), StoreError> {
+    let from = until.saturating_add(1);
+    keys.retain(|key| key.from < from);
+    let surplus = keys
+        .len()
+        .saturating_sub(SIGNING_KEYS_MAX.saturating_sub(1));
+    keys.drain(..surplus);
+    end_keys(keys, from);
+    keys.push(SigningKey::random(from)?);
+    Ok(())
+}
+
+fn end_keys(keys: &mut [SigningKey], at: UnixSeconds) {
+    for key in keys {
+        key.until = Some(key.until.map_or(at, |until| until.min(at)));
     }
 }

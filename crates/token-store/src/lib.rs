@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod access_key;
+mod account;
 mod backup;
 mod clock;
 mod database;
@@ -24,11 +25,17 @@ mod store;
 mod writer;
 
 pub use access_key::{AccessKey, AccessKeyChange, ChangedAccessKey, Role};
+pub use account::{
+    API_KEYS_MAX, APPLICATIONS_MAX, Account, AccountChange, AccountChanged, AccountKeyset,
+    AccountStep, ApiKey, Application, CUSTOMER_KEYSETS_MAX, CUSTOMERS_MAX, Customer,
+};
 pub use backup::{Backup, Checked};
 pub use clock::Clock;
 pub use database::Counts;
 pub use directory::{OpenOptions, Rewritten, WrapBackend};
-pub use error::{InvalidKeyset, InvalidMasterKey, InvalidSetting, OpenError, StoreError};
+pub use error::{
+    InvalidAccount, InvalidKeyset, InvalidMasterKey, InvalidSetting, OpenError, StoreError,
+};
 pub use export::{ExportError, ExportFile, ExportSecrets, Exported};
 pub use import::{Imported, restore};
 pub use keyset::{Keyset, KeysetChange, NewKeyset, Rotation, SigningKey};

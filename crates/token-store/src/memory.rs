@@ -11,6 +11,7 @@ use token_core::limits::REQUEST_SKEW_SECONDS_MAX;
 use token_core::{TokenKind, UnixSeconds};
 
 use crate::access_key::{self, AccessKey};
+use crate::account::Account;
 use crate::clock::Clock;
 use crate::database;
 use crate::deny_list::DenyList;
@@ -31,6 +32,7 @@ pub(crate) struct Memory {
     /// None while the file is not trusted.
     pub(crate) database: ArcSwapOption<Database>,
     access_keys: ArcSwap<Vec<Arc<AccessKey>>>,
+    pub(crate) accounts: ArcSwap<BTreeMap<u64, Arc<Account>>>,
     sequence: AtomicU64,
     started: core::time::Duration,
     /// Whether the last process said what it had issued.
@@ -54,6 +56,7 @@ impl Memory {
             deny_list: DenyList::default(),
             keysets: ArcSwap::default(),
             database: ArcSwapOption::empty(),
+            accounts: ArcSwap::default(),
             access_keys: ArcSwap::default(),
             sequence: AtomicU64::new(0),
             closed_well: AtomicBool::new(false),
@@ -93,6 +96,12 @@ impl Memory {
         for keyset in &contents.keysets {
             self.set_signing_keys(keyset.subscribe_key.as_str(), &keyset.signing_starts());
         }
+        for account in &contents.accounts {
+            self.set_account_keys(account.id, &account.signing_starts());
+        }
+        let accounts = contents.accounts.into_iter();
+        let accounts = accounts.map(|account| (account.id, Arc::new(account)));
+        self.accounts.store(Arc::new(accounts.collect()));
         let keysets = contents.keysets.into_iter();
         let keysets = keysets.map(|keyset| (keyset.subscribe_key.to_string(), Arc::new(keyset)));
         self.keysets.store(Arc::new(keysets.collect()));
@@ -106,6 +115,30 @@ impl Memory {
         self.deny_list
             .scope(TokenKind::AccessManager, subscribe_key)
             .set_signing_keys(starts);
+    }
+
+    fn set_account_keys(&self, account: u64, starts: &[u64]) {
+        self.deny_list
+            .scope(TokenKind::Oem, &account.to_string())
+            .set_signing_keys(starts);
+    }
+
+    fn put_account(&self, account: &Arc<Account>) {
+        self.set_account_keys(account.id, &account.signing_starts());
+        self.accounts.rcu(|accounts| {
+            let mut accounts = BTreeMap::clone(accounts);
+            accounts.insert(account.id, Arc::clone(account));
+            accounts
+        });
+    }
+
+    fn remove_account(&self, account: u64) {
+        self.accounts.rcu(|accounts| {
+            let mut accounts = BTreeMap::clone(accounts);
+            accounts.remove(&account);
+            accounts
+        });
+        self.set_account_keys(account, &[]);
     }
 
     pub(crate) fn sequence(&self) -> u64 {
@@ -199,6 +232,8 @@ impl Memory {
             Effect::Keyset(keyset) => self.put_keyset(&keyset),
             Effect::NoKeyset(subscribe_key) => self.remove_keyset(&subscribe_key),
             Effect::AccessKeys(keys) => self.set_access_keys(keys),
+            Effect::Account(account) => self.put_account(&account),
+            Effect::NoAccount(account) => self.remove_account(account),
             Effect::Forget(forgotten) => {
                 // Horizons first: at no instant is a token without either.
                 for (kind, scope, from, horizon) in forgotten.horizons {

@@ -6,6 +6,7 @@ use redb::WriteTransaction;
 use token_core::limits::ISSUED_AHEAD_SECONDS_MAX;
 use token_core::{TokenKind, UnixSeconds};
 
+use crate::account::Account;
 use crate::clock::Clock;
 use crate::database::{self, Failed, PrunedEntry, Review, TableKey};
 use crate::keyset::Keyset;
@@ -70,7 +71,7 @@ pub(crate) struct Forgotten {
 /// whose tokens have all expired.
 pub(crate) fn prune(
     transaction: &WriteTransaction,
-    keysets: &[Keyset],
+    signers: &[Signers],
     now: UnixSeconds,
 ) -> Result<Forgotten, Failed> {
     let mut forgotten = Forgotten::default();
@@ -78,7 +79,7 @@ pub(crate) fn prune(
         let Some(scope) = TableKey::of_scope(entry.kind, &entry.scope) else {
             continue;
         };
-        for from in signing_periods(keysets, &entry) {
+        for from in signing_periods(signers, &entry) {
             let horizon = database::raise_horizon(transaction, &scope, from, entry.expires_at.0)?;
             forgotten
                 .horizons
@@ -87,35 +88,63 @@ pub(crate) fn prune(
         forgotten.tokens.push((entry.kind, entry.scope, entry.id));
     }
     for review in database::take_reviews(transaction, now, ENTRIES_PER_COMMIT_MAX)? {
-        review_rule(transaction, keysets, now, review, &mut forgotten)?;
+        review_rule(transaction, signers, now, review, &mut forgotten)?;
     }
     Ok(forgotten)
 }
 
+/// The signing keys of one scope, and how long its tokens live.
+#[derive(Debug)]
+pub(crate) struct Signers {
+    kind: TokenKind,
+    scope: String,
+    starts: Vec<u64>,
+    longest_life_seconds: u64,
+}
+
+impl From<&Keyset> for Signers {
+    fn from(keyset: &Keyset) -> Self {
+        Self {
+            kind: TokenKind::AccessManager,
+            scope: keyset.subscribe_key.to_string(),
+            starts: keyset.signing_starts(),
+            longest_life_seconds: keyset.longest_life_seconds(),
+        }
+    }
+}
+
+impl From<&Account> for Signers {
+    fn from(account: &Account) -> Self {
+        Self {
+            kind: TokenKind::Oem,
+            scope: account.scope(),
+            starts: account.signing_starts(),
+            longest_life_seconds: Account::longest_life_seconds(),
+        }
+    }
+}
+
 /// The starts of the signing keys that may have signed a token: the one of its
-/// time of issue, or all when that is unknown. A scope without a keyset has
-/// one key from the start.
-fn signing_periods(keysets: &[Keyset], entry: &PrunedEntry) -> Vec<u64> {
-    let Some(keyset) = keyset_of(keysets, entry.kind, &entry.scope) else {
+/// time of issue, or all when that is unknown. A scope of which no keys are
+/// known has one from the start.
+fn signing_periods(signers: &[Signers], entry: &PrunedEntry) -> Vec<u64> {
+    let Some(signers) = signers_of(signers, entry.kind, &entry.scope) else {
         return vec![0];
     };
-    let periods = keyset.signing_keys.iter().map(|key| key.from);
+    let starts = signers.starts.iter().copied();
     match entry.issued_at {
-        None => periods.map(|from| from.0).collect(),
-        Some(at) => periods
-            .filter(|from| *from <= at)
+        None => starts.collect(),
+        Some(at) => starts
+            .filter(|from| *from <= at.0)
             .max()
-            .map(|from| from.0)
             .into_iter()
             .collect(),
     }
 }
 
-fn keyset_of<'a>(keysets: &'a [Keyset], kind: TokenKind, scope: &str) -> Option<&'a Keyset> {
-    let is_it = |keyset: &&Keyset| {
-        kind == TokenKind::AccessManager && keyset.subscribe_key.as_str() == scope
-    };
-    keysets.iter().find(is_it)
+fn signers_of<'a>(signers: &'a [Signers], kind: TokenKind, scope: &str) -> Option<&'a Signers> {
+    let is_it = |signers: &&Signers| signers.kind == kind && signers.scope == scope;
+    signers.iter().find(is_it)
 }
 
 /// A rule is dropped only when every token that it covers is at or below the
@@ -124,7 +153,7 @@ fn keyset_of<'a>(keysets: &'a [Keyset], kind: TokenKind, scope: &str) -> Option<
 /// comes back. Else it is reviewed again when they will have.
 fn review_rule(
     transaction: &WriteTransaction,
-    keysets: &[Keyset],
+    signers: &[Signers],
     now: UnixSeconds,
     review: Review,
     forgotten: &mut Forgotten,
@@ -136,7 +165,7 @@ fn review_rule(
         uuid,
         until,
     } = review;
-    let Some(keyset) = keyset_of(keysets, kind, &scope) else {
+    let Some(signers) = signers_of(signers, kind, &scope) else {
         if kind == TokenKind::AccessManager && database::is_deleted(transaction, &scope)? {
             // No key is left that verifies one of its tokens.
             database::drop_rule(transaction, &key)?;
@@ -147,7 +176,7 @@ fn review_rule(
         return database::review_at(transaction, &key, UnixSeconds::MAX);
     };
     let last = until
-        .saturating_add(keyset.longest_life_seconds())
+        .saturating_add(signers.longest_life_seconds)
         .saturating_add(ISSUED_AHEAD_SECONDS_MAX);
     if last > now {
         return database::review_at(transaction, &key, last);
@@ -155,11 +184,11 @@ fn review_rule(
     let Some(scope_key) = TableKey::of_scope(kind, &scope) else {
         return Ok(());
     };
-    for signer in keyset.signing_keys.iter().filter(|key| key.from <= until) {
-        let horizon = database::raise_horizon(transaction, &scope_key, signer.from.0, last.0)?;
+    for from in signers.starts.iter().filter(|from| **from <= until.0) {
+        let horizon = database::raise_horizon(transaction, &scope_key, *from, last.0)?;
         forgotten
             .horizons
-            .push((kind, scope.clone(), signer.from.0, horizon));
+            .push((kind, scope.clone(), *from, horizon));
     }
     database::drop_rule(transaction, &key)?;
     forgotten.rules.push((kind, scope, uuid));

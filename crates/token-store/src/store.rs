@@ -7,6 +7,7 @@ use token_core::limits::REVOCATIONS_PER_BATCH_MAX;
 use token_core::{Revocations, Standing, Subject, TokenId, TokenKind, UnixSeconds};
 
 use crate::access_key::{AccessKey, AccessKeyChange, ChangedAccessKey, Role};
+use crate::account::{Account, AccountChange, AccountChanged, ApiKeyHash};
 use crate::database::{self, Page, TableKey};
 use crate::directory::{Directory, OpenOptions};
 use crate::error::{OpenError, StoreError};
@@ -168,6 +169,57 @@ impl Store {
     /// [`StoreError`]; then nothing is changed.
     pub fn change_keyset(&self, change: KeysetChange) -> Result<Arc<Keyset>, StoreError> {
         wait(|done| self.submit_keyset_change(change, done))
+    }
+
+    /// Every account, by id.
+    #[must_use]
+    pub fn accounts(&self) -> Vec<Arc<Account>> {
+        self.inner
+            .memory
+            .accounts
+            .load()
+            .values()
+            .cloned()
+            .collect()
+    }
+
+    /// The account of this id.
+    #[must_use]
+    pub fn account(&self, id: u64) -> Option<Arc<Account>> {
+        self.inner.memory.accounts.load().get(&id).cloned()
+    }
+
+    /// The account that `key` is an API key of. Every key is compared.
+    #[must_use]
+    pub fn account_of_key(&self, key: &str) -> Option<Arc<Account>> {
+        let presented = ApiKeyHash::of(key);
+        let accounts = self.inner.memory.accounts.load();
+        let mut found = None;
+        for account in accounts.values() {
+            if account.opens(&presented) {
+                found = Some(Arc::clone(account));
+            }
+        }
+        found
+    }
+
+    /// Changes accounts; `done` is told what came of it.
+    pub fn submit_account_change(
+        &self,
+        change: AccountChange,
+        done: impl FnOnce(Result<AccountChanged, StoreError>) + Send + 'static,
+    ) {
+        let job = Job::Account(Box::new(change), Box::new(done));
+        self.inner.writer.submit(job);
+    }
+
+    /// Changes accounts, and waits until it is on the disk.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`]; then nothing is changed.
+    pub fn change_account(&self, change: AccountChange) -> Result<AccountChanged, StoreError> {
+        wait(|done| self.submit_account_change(change, done))
     }
 
     /// Changes the access keys; `done` is told what came of it.

@@ -14,9 +14,10 @@ use crate::directory::Directory;
 use crate::error::StoreError;
 use crate::log::LogPosition;
 use crate::memory::Memory;
-use crate::prune::{self, ClockWatch, Pruned};
+use crate::prune::{self, ClockWatch, Pruned, Signers};
 
 mod access_keys;
+mod accounts;
 mod add;
 mod job;
 mod keysets;
@@ -209,6 +210,10 @@ impl Worker {
                 let keyset = self.change_keyset(transaction, *change, effects);
                 settle(keyset, done, waiting)
             }
+            Job::Account(change, done) => {
+                let changed = self.change_account(transaction, *change, effects);
+                settle(changed, done, waiting)
+            }
             Job::AccessKey(change, done) => {
                 let now = self.memory.clock.now();
                 let changed = access_keys::change_access_key(transaction, change, now, effects);
@@ -244,7 +249,13 @@ impl Worker {
         }
         // Not those in memory: one may have changed in this very commit.
         let keysets = database::keysets(transaction, &self.memory.seal)?;
-        let forgotten = prune::prune(transaction, &keysets, self.memory.clock.now())?;
+        let accounts = database::accounts(transaction, &self.memory.seal)?;
+        let signers: Vec<Signers> = keysets
+            .iter()
+            .map(Signers::from)
+            .chain(accounts.iter().map(Signers::from))
+            .collect();
+        let forgotten = prune::prune(transaction, &signers, self.memory.clock.now())?;
         let pruned = Pruned {
             tokens: forgotten.tokens.len(),
             rules: forgotten.rules.len(),

@@ -2,6 +2,7 @@
 
 use redb::{Database, ReadableDatabase as _, ReadableTable as _, ReadableTableMetadata as _};
 
+use super::accounts::open_accounts;
 use super::key::{rule_uuid, split};
 use super::{DENY, DENY_BY_EXPIRY, Failed, HORIZONS, KEYSETS, RULE_REVIEWS, RULES};
 use crate::progress::Progress;
@@ -18,6 +19,8 @@ pub struct Counts {
     pub horizons: u64,
     /// Keysets, those that were deleted too.
     pub keysets: u64,
+    /// Entries of accounts: each, its applications, keysets and customers.
+    pub account_entries: u64,
 }
 
 pub(crate) fn counts(database: &Database) -> Result<Counts, Failed> {
@@ -27,6 +30,10 @@ pub(crate) fn counts(database: &Database) -> Result<Counts, Failed> {
         rules: transaction.open_table(RULES)?.len()?,
         horizons: transaction.open_table(HORIZONS)?.len()?,
         keysets: transaction.open_table(KEYSETS)?.len()?,
+        account_entries: match open_accounts(&transaction)? {
+            Some(accounts) => accounts.len()?,
+            None => 0,
+        },
     })
 }
 

@@ -3,11 +3,12 @@
 use redb::{Database, Key, ReadTransaction, ReadableDatabase as _, ReadableTable as _};
 use redb::{TableDefinition, Value, WriteTransaction};
 
+use super::accounts::{open_accounts, read_entry, write_entry};
 use super::keysets::{read_keyset_record, write_record};
 use super::meta::write_sealed_by;
 use super::{
-    ACCESS_KEYS, DENY, DENY_BY_EXPIRY, Failed, HORIZONS, KEYSETS, META, OUTBOX, RULE_REVIEWS,
-    RULES, begin,
+    ACCESS_KEYS, ACCOUNTS, DENY, DENY_BY_EXPIRY, Failed, HORIZONS, KEYSETS, META, OUTBOX,
+    RULE_REVIEWS, RULES, begin,
 };
 use crate::master_key::Seal;
 use crate::progress::Progress;
@@ -37,6 +38,18 @@ pub(crate) fn copy_all(
             .map_err(Failed::Corrupted)?;
         write_record(&target, closes, subscribe_key.value(), record)?;
         progress.step();
+    }
+    target.open_table(ACCOUNTS)?;
+    if let Some(accounts) = open_accounts(&source)? {
+        for held in accounts.iter()? {
+            let (key, entry) = held?;
+            let (account, name) = key.value();
+            let entry = read_entry(account, entry.value())
+                .and_then(|entry| entry.open(opens, account))
+                .map_err(Failed::Corrupted)?;
+            write_entry(&target, closes, account, name, entry)?;
+            progress.step();
+        }
     }
     write_sealed_by(&target, closes)?;
     target.commit()?;

@@ -4,11 +4,13 @@ use redb::{Database, ReadTransaction, ReadableDatabase as _, ReadableTable as _}
 use token_core::{TokenId, UnixSeconds};
 
 use super::access_keys::access_keys_in;
+use super::accounts::{open_accounts, read_accounts};
 use super::key::{rule_uuid, split};
 use super::keysets::read_keysets;
 use super::meta::sequence_in;
 use super::{DENY, Failed, HORIZONS, KEYSETS, RULES};
 use crate::access_key::AccessKey;
+use crate::account::Account;
 use crate::deny_list::DenyList;
 use crate::keyset::Keyset;
 use crate::master_key::Seal;
@@ -17,6 +19,7 @@ use crate::master_key::Seal;
 #[derive(Debug, Default)]
 pub(crate) struct Contents {
     pub(crate) keysets: Vec<Keyset>,
+    pub(crate) accounts: Vec<Account>,
     pub(crate) access_keys: Vec<AccessKey>,
     pub(crate) sequence: u64,
 }
@@ -39,6 +42,12 @@ pub(crate) fn load(
     match read_keysets(&transaction.open_table(KEYSETS)?, seal)? {
         Ok(keysets) => contents.keysets = keysets,
         Err(reason) => return Ok(Err(reason)),
+    }
+    if let Some(accounts) = open_accounts(&transaction)? {
+        match read_accounts(&accounts, seal)? {
+            Ok(accounts) => contents.accounts = accounts,
+            Err(reason) => return Ok(Err(reason)),
+        }
     }
     contents.access_keys = access_keys_in(&transaction)?;
     Ok(Ok(contents))

@@ -61,7 +61,8 @@ pub(crate) fn note(transaction: &WriteTransaction, effects: &[Effect]) -> Result
                 (Some(key), 0)
             }
             Effect::NoKeyset(subscribe_key) => (Some(tagged(KEYSET, subscribe_key.as_bytes())), 0),
-            Effect::AccessKeys(_) => (None, 0),
+            // Neither is for the log: both are this node's.
+            Effect::AccessKeys(_) | Effect::Account(_) | Effect::NoAccount(_) => (None, 0),
             Effect::Forget(forgotten) => {
                 let tokens = forgotten.tokens.iter();
                 let tokens = tokens.filter_map(|(kind, scope, id)| token(*kind, scope, *id));

@@ -4,11 +4,13 @@ use redb::{Database, ReadTransaction, ReadableDatabase as _, ReadableTable as _}
 use token_core::{TokenId, TokenKind};
 
 use super::access_keys::access_keys_in;
+use super::accounts::{open_accounts, read_entry};
 use super::entries::UNKNOWN;
 use super::key::{rule_uuid, split};
 use super::meta::{id_in, sequence_in};
 use super::{DENY, Failed, HORIZONS, KEYSETS, RULES};
 use crate::access_key::AccessKey;
+use crate::account::AccountEntry;
 use crate::record::Record;
 
 /// One entry, as the database holds it.
@@ -33,6 +35,12 @@ pub(crate) enum Entry<'a> {
         expires_at: u64,
     },
     AccessKey(AccessKey),
+    /// With its secrets as they are held.
+    Account {
+        account: u64,
+        name: &'a str,
+        entry: AccountEntry,
+    },
     /// With its secrets as they are held.
     Keyset {
         subscribe_key: &'a str,
@@ -113,6 +121,20 @@ impl Snapshot {
         for access_key in access_keys_in(&self.0)? {
             if !visit(Entry::AccessKey(access_key)) {
                 return Ok(false);
+            }
+        }
+        if let Some(accounts) = open_accounts(&self.0)? {
+            for held in accounts.iter()? {
+                let (key, entry) = held?;
+                let (account, name) = key.value();
+                let entry = read_entry(account, entry.value()).map_err(Failed::Corrupted)?;
+                if !visit(Entry::Account {
+                    account,
+                    name,
+                    entry,
+                }) {
+                    return Ok(false);
+                }
             }
         }
         for entry in self.0.open_table(KEYSETS)?.iter()? {

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use token_core::{TokenId, TokenKind};
 
 use crate::access_key::Role;
+use crate::account::AccountEntry;
 use crate::record::Record;
 
 /// The first line.
@@ -67,6 +68,11 @@ pub(crate) enum Line {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         expires_at: Option<u64>,
         sha256: String,
+    },
+    Account {
+        account: u64,
+        name: String,
+        entry: AccountEntry,
     },
     Keyset {
         subscribe_key: String,

@@ -145,13 +145,22 @@ fn line_of(entry: Entry<'_>, secrets: Secrets) -> Option<Line> {
             issued_at,
             expires_at,
         },
-        Entry::AccessKey(_) if secrets == Secrets::None => return None,
+        Entry::AccessKey(_) | Entry::Account { .. } if secrets == Secrets::None => return None,
         Entry::AccessKey(access_key) => Line::AccessKey {
             kind: KeyKind(access_key.role),
             sha256: access_key.sha256().to_owned(),
             name: Some(access_key.name),
             created_at: access_key.created_at,
             expires_at: access_key.expires_at,
+        },
+        Entry::Account {
+            account,
+            name,
+            entry,
+        } => Line::Account {
+            account,
+            name: name.to_owned(),
+            entry,
         },
         Entry::Keyset {
             subscribe_key,

@@ -9,6 +9,7 @@ use super::Worker;
 use super::job::Effect;
 use super::keysets::keep_keyset;
 use crate::access_key::{ACCESS_KEYS_MAX, AccessKey};
+use crate::account::Account;
 use crate::database::{self, Denied, Failed, TableKey};
 use crate::error::StoreError;
 use crate::export::Line;
@@ -27,6 +28,8 @@ pub(crate) enum Addition {
         version: u64,
         keyset: Option<Box<Keyset>>,
     },
+    /// An account.
+    Account(Box<Account>),
 }
 
 impl Worker {
@@ -48,6 +51,10 @@ impl Worker {
                     let keyset = keyset.map(|keyset| *keyset);
                     let record = (subscribe_key, version, keyset);
                     self.add_keyset(transaction, record, effects, &mut imported)?;
+                    Some(())
+                }
+                Addition::Account(account) => {
+                    self.add_account(transaction, *account, effects, &mut imported)?;
                     Some(())
                 }
             };
@@ -131,7 +138,7 @@ impl Worker {
                 let known = AccessKey::known(kind.0, name, created_at, expires_at, sha256);
                 return add_access_key(transaction, known, effects);
             }
-            Line::Keyset { .. } | Line::End { .. } => {}
+            Line::Account { .. } | Line::Keyset { .. } | Line::End { .. } => {}
         }
         Ok(Some(()))
     }

@@ -6,6 +6,7 @@ use token_core::{TokenId, TokenKind, UnixSeconds};
 
 use super::add::Addition;
 use crate::access_key::{AccessKey, AccessKeyChange, ChangedAccessKey};
+use crate::account::{Account, AccountChange, AccountChanged};
 use crate::database::Failed;
 use crate::error::StoreError;
 use crate::import::Imported;
@@ -22,6 +23,7 @@ pub(crate) enum Job {
     Revoke(Vec<Revocation>, Done<Vec<Outcome>>),
     Keyset(Box<KeysetChange>, Done<Arc<Keyset>>),
     AccessKey(AccessKeyChange, Done<ChangedAccessKey>),
+    Account(Box<AccountChange>, Done<AccountChanged>),
     Add(Vec<Addition>, Done<Imported>),
     Prune(Done<Pruned>),
     Attach(LogPosition, Done<()>),
@@ -33,6 +35,7 @@ impl Job {
         match self {
             Self::Revoke(_, done) => done(Err(error)),
             Self::Keyset(_, done) => done(Err(error)),
+            Self::Account(_, done) => done(Err(error)),
             Self::AccessKey(_, done) => done(Err(error)),
             Self::Add(_, done) => done(Err(error)),
             Self::Prune(done) => done(Err(error)),
@@ -62,6 +65,8 @@ pub(crate) enum Effect {
     NoKeyset(String),
     /// All of them.
     AccessKeys(Vec<AccessKey>),
+    Account(Arc<Account>),
+    NoAccount(u64),
     Forget(Forgotten),
 }
 

@@ -13,6 +13,7 @@
 )]
 
 mod access_keys;
+mod accounts;
 mod clocks;
 mod damage;
 mod disk;
