@@ -14,6 +14,7 @@ use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use http::request::Parts;
 use http::{Request, Response};
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::net::TcpListener;
@@ -23,6 +24,7 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::rustls::ServerConfig;
 
 use crate::metrics::ConnectionMetrics;
+use crate::trace::Trace;
 
 pub use body::{RequestBody, ResponseBody};
 
@@ -39,6 +41,11 @@ pub trait Handler: Send + Sync + 'static {
 
     /// The answer to a request that the listener refuses.
     fn refuse(&self, refusal: Refusal) -> Response<Bytes>;
+
+    /// How the request appears in the log; without one it does not.
+    fn trace(&self, _peer: SocketAddr, _head: &Parts) -> Option<Trace> {
+        None
+    }
 }
 
 /// Why a request is refused without a look at what it asks for.

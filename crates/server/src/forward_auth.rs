@@ -9,30 +9,27 @@
 mod answer;
 mod original;
 
-use core::net::IpAddr;
 use std::time::Instant;
 
 use bytes::Bytes;
 use http::Request;
 use token_core::VerifiedClaims as _;
 use token_policy::{Decision, Reason, Response};
-use tracing::field::display;
 
-use crate::client_address::client_address;
 use crate::error::ApiError;
 use crate::judge::{Asking, judge};
 use crate::metrics::Via;
 use crate::service::Service;
+use crate::trace;
 
 use answer::Verdict;
 use original::Original;
 
 pub(crate) use original::Flavour;
 
-/// Answers the auth request of a trusted `peer`.
+/// Answers the auth request of a trusted peer.
 pub(crate) fn respond(
     service: &Service,
-    peer: Option<IpAddr>,
     flavour: Flavour,
     request: &Request<Bytes>,
 ) -> http::Response<Bytes> {
@@ -43,13 +40,9 @@ pub(crate) fn respond(
         verdict.token.map(|(id, _)| id.to_string())
     });
     metrics.took(Via::ForwardAuth, begun);
-    let live = service.live();
-    let access = &live.access;
-    let trusts = |hop| access.trusts(hop);
-    log(&verdict, || {
-        peer.map(|peer| client_address(peer, request.headers(), trusts))
-    });
-    let cache_seconds = verdict.cache_seconds(access.cache_seconds(), service.now());
+    let token_id = verdict.token.map(|(id, _)| id);
+    trace::decided(verdict.code, verdict.asked_name(), token_id);
+    let cache_seconds = verdict.cache_seconds(service.live().access.cache_seconds(), service.now());
     verdict.response(flavour, cache_seconds)
 }
 
@@ -101,18 +94,4 @@ fn decide(service: &Service, flavour: Flavour, request: &Request<Bytes>) -> Verd
         .on(&classified)
         .of(token)
         .passing(classified.uuid_header, uuid)
-}
-
-/// One record per denial; allows are for whoever looks closer.
-fn log(verdict: &Verdict, client: impl Fn() -> Option<IpAddr>) {
-    let client = || client().map(display);
-    let asked = verdict.asked_name();
-    let token_id = verdict.token.map(|(id, _)| display(id));
-    let reason = verdict.code;
-    match verdict.decision {
-        Decision::Allow => tracing::debug!(client = client(), asked, token_id, "request allowed"),
-        Decision::Deny => {
-            tracing::info!(client = client(), reason, asked, token_id, "request denied");
-        }
-    }
 }

@@ -35,15 +35,6 @@ pub enum Caller {
     Peer(IpAddr),
 }
 
-impl Caller {
-    const fn peer(self) -> Option<IpAddr> {
-        match self {
-            Self::InProcess => None,
-            Self::Peer(peer) => Some(peer),
-        }
-    }
-}
-
 /// Who may use a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Class {
@@ -199,6 +190,12 @@ impl<'a> Route<'a> {
     }
 }
 
+/// Whether a path is one that proxies, verifiers and monitors ask all the time.
+pub(crate) fn is_frequent(path: &str) -> bool {
+    let class = Route::find(path).class(&Method::GET);
+    matches!(class, Class::Open | Class::Verifier | Class::Relay)
+}
+
 /// Largest body of a route, in bytes.
 pub(crate) fn body_limit(path: &str) -> usize {
     match Route::find(path) {
@@ -236,7 +233,7 @@ pub(crate) async fn respond(
     let checked = access::check(service, caller, class, &request);
     if let Route::ForwardAuth(flavour) = route {
         return match checked {
-            Ok(_) => forward_auth::respond(service, caller.peer(), flavour, &request),
+            Ok(_) => forward_auth::respond(service, flavour, &request),
             Err(error) => forward_auth::refused(&error),
         };
     }

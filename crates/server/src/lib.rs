@@ -27,6 +27,7 @@ mod server;
 mod service;
 mod signature;
 mod tls;
+mod trace;
 
 pub use audit::{
     AuditChain, AuditHead, AuditLog, AuditOptions, ChainFault, InvalidAuditHead, OnAuditFailure,
@@ -45,3 +46,4 @@ pub use server::{FirstKeyset, FirstStart, Reloaded, Server, Signals, StartError}
 pub use service::Service;
 pub use signature::{Accept, SignatureMismatch, SignedRequest, SigningKeys};
 pub use tls::{ClientCertificates, TlsError, TlsFiles};
+pub use trace::Trace;

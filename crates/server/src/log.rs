@@ -2,7 +2,9 @@
 
 use core::str::FromStr;
 use std::fmt;
+use std::panic::PanicHookInfo;
 
+use tracing::field::display;
 use tracing_subscriber::EnvFilter;
 
 /// How records are written.
@@ -51,7 +53,8 @@ impl FromStr for LogFormat {
     }
 }
 
-/// Writes the records of this process to standard error from now on. The
+/// Writes the records of this process to standard error from now on,
+/// panics as well, without their text. The
 /// filter is that of `tracing_subscriber`; `info` without one.
 ///
 /// # Errors
@@ -64,7 +67,22 @@ pub fn write_log(format: LogFormat, filter: Option<&str>) -> Result<(), LogError
         .with_writer(std::io::stderr);
     let taken = match format {
         LogFormat::Text => builder.with_ansi(false).try_init(),
-        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+        LogFormat::Json => builder
+            .json()
+            .flatten_event(true)
+            .with_span_list(false)
+            .try_init(),
     };
-    taken.map_err(|_| LogError::Taken)
+    taken.map_err(|_| LogError::Taken)?;
+    std::panic::set_hook(Box::new(panicked));
+    Ok(())
+}
+
+/// Only where: the text of a panic may quote what it failed on.
+fn panicked(panic: &PanicHookInfo<'_>) {
+    let at = panic.location().map(display);
+    tracing::error!(
+        at,
+        "a bug: this part of the program panicked; please report it"
+    );
 }

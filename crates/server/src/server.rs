@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use http::request::Parts;
 use http::{Request, Response};
 use token_store::{Clock, OpenError, Secret, StoreError};
 use tokio::net::TcpListener;
@@ -25,6 +26,7 @@ use crate::error::ApiError;
 use crate::internal::{self, Caller};
 use crate::service::Service;
 use crate::tls::TlsError;
+use crate::trace::Trace;
 
 mod declared;
 mod first;
@@ -349,6 +351,11 @@ impl Handler for Public {
         self.0.metrics().public.answered(response.status());
         response
     }
+
+    fn trace(&self, peer: SocketAddr, head: &Parts) -> Option<Trace> {
+        let trace = Trace::new(peer, head, |hop| self.0.live().access.trusts(hop));
+        Some(trace.frequent(head.uri.path() == "/healthz"))
+    }
 }
 
 struct Internal(Service);
@@ -371,5 +378,10 @@ impl Handler for Internal {
         let response = ApiError::refused(refusal).response();
         self.0.metrics().internal.answered(response.status());
         response
+    }
+
+    fn trace(&self, peer: SocketAddr, head: &Parts) -> Option<Trace> {
+        let trace = Trace::new(peer, head, |hop| self.0.live().access.trusts(hop));
+        Some(trace.frequent(internal::is_frequent(head.uri.path())))
     }
 }

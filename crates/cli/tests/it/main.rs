@@ -12,6 +12,7 @@
 
 mod flows;
 mod incident;
+mod logs;
 #[cfg(target_os = "linux")]
 mod memory;
 mod offline;

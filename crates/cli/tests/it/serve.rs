@@ -23,6 +23,11 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) fn start(directory: &Path, more: &[&str]) -> Self {
+        Self::logging(directory, more, Stdio::inherit())
+    }
+
+    /// The same, and its log goes to `log`.
+    pub(crate) fn logging(directory: &Path, more: &[&str], log: Stdio) -> Self {
         let directory = directory.to_str().unwrap();
         let arguments = [
             &["serve", "--data-dir", directory][..],
@@ -36,6 +41,7 @@ impl Running {
         ];
         let mut child = command(&arguments.concat())
             .stdout(Stdio::piped())
+            .stderr(log)
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap());

@@ -23,6 +23,7 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
+use tracing::{Instrument as _, Span};
 
 use super::body::{RequestBody, ResponseBody};
 use super::guarded::Guarded;
@@ -133,9 +134,30 @@ fn builder(limits: &ConnectionLimits) -> Builder<TokioExecutor> {
     builder
 }
 
+/// Answers a request, and writes how into the log.
+async fn answer<H: Handler>(
+    handler: &H,
+    peer: SocketAddr,
+    request: Request<Incoming>,
+    limits: ConnectionLimits,
+) -> Response<ResponseBody> {
+    let (head, body) = request.into_parts();
+    let trace = handler.trace(peer, &head);
+    let span = trace
+        .as_ref()
+        .map_or_else(Span::none, |trace| trace.span().clone());
+    let request = Request::from_parts(head, body);
+    let answered = unpanicked(handler, peer, request, limits);
+    let mut response = answered.instrument(span).await;
+    if let Some(trace) = trace {
+        trace.answered(&mut response);
+    }
+    response
+}
+
 /// The seam where a panic becomes one 500: nothing of the request survives
 /// it, and the handler keeps no state that a request can leave half done.
-async fn answer<H: Handler>(
+async fn unpanicked<H: Handler>(
     handler: &H,
     peer: SocketAddr,
     request: Request<Incoming>,

@@ -17,6 +17,7 @@ use crate::conn::{Refusal, RequestBody};
 use crate::judge::{Asking, judge};
 use crate::metrics::{INVALID_SIGNATURE, Via};
 use crate::service::Service;
+use crate::trace;
 
 /// Why a request goes no further.
 pub(super) enum Stop {
@@ -59,13 +60,19 @@ pub(super) async fn admit(
     let stop = |family: Family| {
         move |refused: Refused| Stop::Answer(refused.response(family, service.now()))
     };
-    check_form(head).map_err(|refused| stop(family_of(service, target))(refused))?;
+    check_form(head).map_err(|refused| {
+        decided(service, Decision::Deny, Reason::InvalidRequest.code(), None);
+        stop(family_of(service, target))(refused)
+    })?;
     let method = head.method.as_str();
     let rules = service.rules();
     let classify = |body| rules.classify(method, target, &head.headers, body);
     let (classified, body) = match classify(None) {
         Err(ClassifyError::BodyRequired) => {
-            check_encoding(head).map_err(|refused| stop(family_of(service, target))(refused))?;
+            check_encoding(head).map_err(|refused| {
+                decided(service, Decision::Deny, Reason::InvalidRequest.code(), None);
+                stop(family_of(service, target))(refused)
+            })?;
             let read = body.read(DECISION_BODY_BYTES_MAX).await?;
             let classified = classify(Some(&read));
             (classified, RequestBody::from(read))
@@ -81,7 +88,11 @@ pub(super) async fn admit(
         body = RequestBody::from(Bytes::new());
     }
     let token = if is_signed(&classified) {
-        check_one_credential(&classified).map_err(stop(family))?;
+        check_one_credential(&classified).map_err(|refused| {
+            let code = Reason::AmbiguousRequest.code();
+            decided(service, Decision::Deny, code, Some(&classified));
+            stop(family)(refused)
+        })?;
         let gateway = service.gateway();
         let room = gateway.room_for(&body).map_err(stop(family))?;
         let signed = body.read(super::FORWARD_BODY_BYTES_MAX).await?;
@@ -113,8 +124,20 @@ fn authorise_root(
         Ok(()) => (Decision::Allow, Reason::Allowed.code()),
         Err(_) => (Decision::Deny, INVALID_SIGNATURE),
     };
-    service.decided(Via::Gateway, decision, code, || None);
+    decided(service, decision, code, Some(classified));
     root
+}
+
+/// Counts a decision, and notes it in the record of the request.
+fn decided(
+    service: &Service,
+    decision: Decision,
+    code: &'static str,
+    classified: Option<&Classified<'_>>,
+) {
+    service.decided(Via::Gateway, decision, code, || None);
+    let asked = classified.map(|classified| classified.asked().name());
+    trace::decided(code, asked, None);
 }
 
 fn operation(classified: &Classified<'_>) -> Option<Operation> {
@@ -172,7 +195,7 @@ fn check_encoding(head: &Parts) -> Result<(), Refused> {
 
 fn unclassified(service: &Service, target: &str, error: &ClassifyError) -> Stop {
     let code = error.reason().code();
-    service.decided(Via::Gateway, Decision::Deny, code, || None);
+    decided(service, Decision::Deny, code, None);
     let refused = Refused::unclassified(error);
     if matches!(error, ClassifyError::UnknownOperation) {
         let methods: Vec<&str> = cors::operations(target).map(Method::as_str).collect();
@@ -223,10 +246,13 @@ fn with_token(
         Ok(judged) => (judged.response.decision, judged.response.reason.code()),
         Err(undecided) => (Decision::Deny, undecided.code()),
     };
-    service.decided(Via::Gateway, decision, code, || {
-        let token = judged.as_ref().ok()?.token.as_ref()?;
-        Some(token.id().to_string())
-    });
+    let verified = judged
+        .as_ref()
+        .ok()
+        .and_then(|judged| judged.token.as_ref());
+    let token_id = verified.map(|token| token.id());
+    service.decided(Via::Gateway, decision, code, || Some(token_id?.to_string()));
+    trace::decided(code, Some(classified.asked().name()), token_id);
     let judged = judged.map_err(Refused::undecided)?;
     if judged.response.is_allowed() {
         return Ok(judged.token);

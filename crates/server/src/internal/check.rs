@@ -17,6 +17,7 @@ use crate::fields::Fields;
 use crate::judge::{Asking, Contradiction, judge};
 use crate::metrics::Via;
 use crate::service::Service;
+use crate::trace;
 
 /// What a decision answers. Absent parts are left out.
 #[derive(Serialize)]
@@ -43,7 +44,7 @@ struct Answer<'a> {
 
 #[derive(Serialize)]
 struct Explained<'a> {
-    code: &'a str,
+    code: &'static str,
     message: Cow<'a, str>,
 }
 
@@ -80,8 +81,9 @@ const LISTS: [(&str, ResourceKind); 7] = [
 
 /// One check.
 pub(super) fn one(service: &Service, body: &[u8]) -> Result<Response<Bytes>, ApiError> {
-    let answer = decide(service, Fields::parse(body)?)?;
-    Ok(json_text(StatusCode::OK, answer))
+    let told = decide(service, Fields::parse(body)?)?;
+    trace::decided(told.code, None, None);
+    Ok(json_text(StatusCode::OK, told.text))
 }
 
 /// Many checks; each stands alone.
@@ -92,7 +94,7 @@ pub(super) fn batch(service: &Service, body: &[u8]) -> Result<Response<Bytes>, A
     let results: Vec<String> = checks
         .into_iter()
         .map(|check| check.and_then(|check| decide(service, check)))
-        .map(|answer| answer.unwrap_or_else(|error| text(&error)))
+        .map(|told| told.map_or_else(|error| text(&error), |told| told.text))
         .collect();
     let body = format!("{{\"results\":[{}]}}", results.join(","));
     Ok(json_text(StatusCode::OK, body))
@@ -149,7 +151,7 @@ impl Question {
     }
 }
 
-fn decide(service: &Service, fields: Fields) -> Result<String, ApiError> {
+fn decide(service: &Service, fields: Fields) -> Result<Told, ApiError> {
     let begun = Instant::now();
     let question = Question::read(fields)?;
     let answer = match &question.asked {
@@ -162,11 +164,18 @@ fn decide(service: &Service, fields: Fields) -> Result<String, ApiError> {
     Ok(answer)
 }
 
+/// The text of a decision and the code of its reason.
+struct Told {
+    text: String,
+    code: &'static str,
+}
+
 /// The text of a decision, which is counted here.
-fn told(service: &Service, decision: Decision, answer: &Answer<'_>) -> String {
+fn told(service: &Service, decision: Decision, answer: &Answer<'_>) -> Told {
     let code = answer.reason.code;
     service.decided(Via::Check, decision, code, || answer.token_id.clone());
-    text(answer)
+    let text = text(answer);
+    Told { text, code }
 }
 
 fn by_operation(
@@ -174,7 +183,7 @@ fn by_operation(
     question: &Question,
     operation: Operation,
     names: &[(ResourceKind, Vec<String>)],
-) -> String {
+) -> Told {
     let targets: Vec<Target<'_>> = names
         .iter()
         .flat_map(|(kind, names)| names.iter().map(|name| Target::new(*kind, name.as_str())))
@@ -196,7 +205,7 @@ fn by_line(
     method: &str,
     path: &str,
     body: Option<&str>,
-) -> String {
+) -> Told {
     // A check has no headers: the token stands beside the line.
     let headers = http::HeaderMap::new();
     let rules = service.rules();
@@ -210,7 +219,7 @@ fn by_line(
     }
 }
 
-fn answer(service: &Service, asking: Asking<'_>, asked: Asked<'_>, targets: Targets<'_>) -> String {
+fn answer(service: &Service, asking: Asking<'_>, asked: Asked<'_>, targets: Targets<'_>) -> Told {
     let judged = match judge(service, asking, asked, targets) {
         Ok(judged) => judged,
         Err(undecided) => {
@@ -241,7 +250,7 @@ fn answer(service: &Service, asking: Asking<'_>, asked: Asked<'_>, targets: Targ
     told(service, response.decision, &answer)
 }
 
-fn plain(service: &Service, response: &token_policy::Response<'_>, asked: Asked<'_>) -> String {
+fn plain(service: &Service, response: &token_policy::Response<'_>, asked: Asked<'_>) -> Told {
     let message = response.reason.to_string();
     simple(
         service,
@@ -253,7 +262,7 @@ fn plain(service: &Service, response: &token_policy::Response<'_>, asked: Asked<
 }
 
 /// A denial from before there is a token to decide on.
-fn denied(service: &Service, reason: Reason, message: Option<String>) -> String {
+fn denied(service: &Service, reason: Reason, message: Option<String>) -> Told {
     let message = message.unwrap_or_else(|| reason.to_string());
     let message = Cow::Owned(message);
     simple(service, Decision::Deny, reason.code(), message, None)
@@ -262,10 +271,10 @@ fn denied(service: &Service, reason: Reason, message: Option<String>) -> String 
 fn simple(
     service: &Service,
     decision: Decision,
-    code: &str,
+    code: &'static str,
     message: Cow<'_, str>,
     asked: Option<Asked<'_>>,
-) -> String {
+) -> Told {
     let answer = Answer {
         decision: decision.name(),
         reason: Explained { code, message },

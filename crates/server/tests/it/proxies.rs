@@ -208,9 +208,11 @@ async fn every_case(proxy: Proxy) {
 /// Attack F06: denials name the client that the proxy saw, and no address that
 /// a client wrote.
 fn check_log(proxy: Proxy, log: &str) {
-    let denials = log.lines().filter(|line| line.contains("request denied"));
+    let is_denial = |line: &&str| line.contains("answered") && !line.contains("reason=\"allowed\"");
+    let denials = log.lines().filter(is_denial);
     let clients: Vec<&str> = denials
-        .filter_map(|line| line.split_once("client=")?.1.split(' ').next())
+        .filter(|line| line.contains("path=\"/v1/auth/"))
+        .filter_map(|line| line.split_once("client=")?.1.split([' ', '}']).next())
         .collect();
     assert!(clients.len() > 40, "{log}");
     assert!(!log.contains("198.51.100.1"), "{log}");
