@@ -7,6 +7,7 @@
 
 mod bench;
 mod ci;
+mod durability;
 mod fuzz;
 mod guards;
 mod interop;
@@ -32,7 +33,8 @@ cargo xtask <verb>
   guards [CASE]...            removes each guard of testdata/guards.toml; its test must fail
   fuzz [TARGET] [--seconds N] runs fuzz targets, 30 seconds each unless told otherwise
   interop [DRIVER]...         official SDKs against a real server
-  long                        the suites with large counts: mutations, model, RE2, kill -9
+  long                        the suites with large counts: mutations, model, patterns, RE2
+  durability                  what survives kill -9, power cuts, faults and clocks, as a table
   bench [NAME]                measures, all or one
   release check               is this tree ready to be released?
   release package             builds each crate from its own package; publishes nothing
@@ -59,6 +61,7 @@ fn run(args: &[&str]) -> Result<ExitCode> {
         ["fuzz", rest @ ..] => fuzz::run(&repository, rest),
         ["interop", drivers @ ..] => interop::run(&repository, drivers),
         ["long"] => long::run(&repository),
+        ["durability"] => durability::run(&repository),
         ["bench", names @ ..] => bench::run(&repository, names),
         ["release", "check"] => release::check(&repository),
         ["release", "package"] => release::package(&repository),

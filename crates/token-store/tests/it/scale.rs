@@ -1,5 +1,5 @@
 //! Many live revocations: how soon the store is ready, and what an entry
-//! costs. `USHER_SCALE_ENTRIES` says how many; `cargo xtask long` takes 1e7.
+//! costs. `USHER_SCALE_ENTRIES` says how many; `cargo xtask durability` takes 1e6 and 1e7.
 
 use core::time::Duration;
 use std::fs;
@@ -111,8 +111,8 @@ fn many_revocations_are_ready_soon_and_small() {
     let (opened, ready, bytes) = (next(), Duration::from_micros(next()), next());
     let size = fs::metadata(data.join("usher.redb")).unwrap().len();
     println!(
-        "{entries} entries: imported in {imported:.2?}, ready in {ready:.2?}, \
-         {} bytes of memory and {} of disk an entry",
+        "table: {entries} live revocations | imported in {imported:.1?}, ready in {ready:.2?}, \
+         {} bytes of memory and {} of disk each",
         bytes / entries,
         size / entries
     );
