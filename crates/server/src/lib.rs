@@ -15,6 +15,7 @@ mod forward_auth;
 pub mod fuzzing;
 mod gateway;
 mod grant_body;
+mod held;
 mod internal;
 mod issue;
 mod judge;

@@ -112,6 +112,7 @@ pub(crate) struct State {
     pub(crate) denied_tokens: Gauge,
     pub(crate) keysets: Gauge,
     pub(crate) commits: Gauge,
+    pub(crate) held_answers: Gauge,
 }
 
 /// Every reason for a denial, and what is one before there is a reason.
@@ -436,6 +437,11 @@ impl State {
             "store_sequence",
             "Commits of the store since it was made",
             state.commits.clone(),
+        );
+        registry.register(
+            "held_answers",
+            "Answers of the gateway that are held open for a token",
+            state.held_answers.clone(),
         );
         state
     }

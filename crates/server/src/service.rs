@@ -27,6 +27,7 @@ use crate::config::Config;
 use crate::conn::{Refusal, RequestBody, ResponseBody};
 use crate::error::{ApiError, ErrorCode};
 use crate::gateway::{self, Gateway};
+use crate::held::Held;
 use crate::internal::{self, Caller};
 use crate::keyset::Prepared;
 use crate::metrics::Metrics;
@@ -51,6 +52,7 @@ struct Inner {
     attempts: Attempts,
     /// When the use of a key was written down last, by name.
     used: Mutex<HashMap<String, u64>>,
+    held: Held,
     store: Store,
     clock: Arc<dyn Clock>,
     live: ArcSwap<Live>,
@@ -106,12 +108,16 @@ impl Service {
             clock.now(),
         )
         .map_err(|cause| StartError::Audit { cause })?;
+        let held = Held::new(Arc::clone(&clock));
+        let holders = held.clone();
+        store.observe(move |notice| holders.wake(notice));
         let nobody = writes::random_text().ok_or(StartError::NoRandomness)?;
         Ok(Self {
             inner: Arc::new(Inner {
                 audit,
                 attempts: Attempts::new(),
                 used: Mutex::default(),
+                held,
                 store,
                 clock,
                 live: ArcSwap::from_pointee(live),
@@ -169,6 +175,11 @@ impl Service {
         internal::respond(self, caller, request).await
     }
 
+    /// The answers that are held.
+    pub(crate) fn held(&self) -> &Held {
+        &self.inner.held
+    }
+
     pub(crate) fn store(&self) -> &Store {
         &self.inner.store
     }
@@ -188,6 +199,7 @@ impl Service {
         let state = &self.metrics().state;
         let count = |count| i64::try_from(count).unwrap_or(i64::MAX);
         state.denied_tokens.set(count(self.store().denied_tokens()));
+        state.held_answers.set(count(self.held().count()));
         state.keysets.set(count(self.store().keysets().len()));
         let commits = i64::try_from(self.store().sequence()).unwrap_or(i64::MAX);
         state.commits.set(commits);

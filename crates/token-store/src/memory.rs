@@ -17,6 +17,7 @@ use crate::database;
 use crate::deny_list::DenyList;
 use crate::keyset::Keyset;
 use crate::master_key::Seal;
+use crate::notice::Observers;
 use crate::writer::Effect;
 
 /// For how long after it was killed and started the node assumes that it had
@@ -34,6 +35,7 @@ pub(crate) struct Memory {
     access_keys: ArcSwap<Vec<Arc<AccessKey>>>,
     pub(crate) accounts: ArcSwap<BTreeMap<u64, Arc<Account>>>,
     sequence: AtomicU64,
+    pub(crate) observers: Observers,
     started: core::time::Duration,
     /// Whether the last process said what it had issued.
     closed_well: AtomicBool,
@@ -59,6 +61,7 @@ impl Memory {
             accounts: ArcSwap::default(),
             access_keys: ArcSwap::default(),
             sequence: AtomicU64::new(0),
+            observers: Observers::default(),
             closed_well: AtomicBool::new(false),
         }
     }

@@ -268,6 +268,10 @@ impl Store {
         self.inner.writer.submit(job);
     }
 
+    pub(crate) fn memory(&self) -> &Memory {
+        &self.inner.memory
+    }
+
     pub(crate) fn seal(&self) -> &Seal {
         &self.inner.memory.seal
     }

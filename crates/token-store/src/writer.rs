@@ -14,6 +14,7 @@ use crate::directory::Directory;
 use crate::error::StoreError;
 use crate::log::LogPosition;
 use crate::memory::Memory;
+use crate::notice::Notice;
 use crate::prune::{self, ClockWatch, Pruned, Signers};
 
 mod access_keys;
@@ -124,9 +125,11 @@ impl Worker {
         let told = match committed {
             Ok((effects, sequence)) => {
                 let memory = &self.memory;
+                let notice = Notice::of(&effects, sequence);
                 effects.into_iter().for_each(|effect| memory.apply(effect));
                 // Last: whoever sees this number sees what it counts.
-                self.memory.set_sequence(sequence);
+                memory.set_sequence(sequence);
+                memory.observers.tell(&notice);
                 Ok(())
             }
             Err(error) => {
@@ -153,6 +156,8 @@ impl Worker {
         let database = Arc::new(database);
         self.memory.database.store(Some(Arc::clone(&database)));
         self.database = Some(Arc::clone(&database));
+        let anew = Notice::anew(self.memory.sequence());
+        self.memory.observers.tell(&anew);
         Ok(database)
     }
 

@@ -3,23 +3,16 @@
 use core::future::pending;
 use core::pin::Pin;
 use core::task::{Context, Poll};
-use core::time::Duration;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use token_codec::VerifiedToken;
 use token_policy::in_force;
-use tokio::time::sleep;
 
 use super::refused::Refused;
 use crate::conn::ResponseBody;
 use crate::service::Service;
-
-/// How often a held answer asks whether its token is still good, so the most
-/// by which it outlives expiry or revocation. One question is a look into
-/// memory.
-const ASK_EVERY: Duration = Duration::from_secs(1);
 
 /// Waits until `token` may no longer be used. Without a token it waits for
 /// ever: the secret key does not expire.
@@ -30,11 +23,13 @@ pub(super) async fn until_refused(
     let Some(token) = token else {
         return pending().await;
     };
+    // Before the question: what is revoked in between wakes it.
+    let hold = service.held().hold(token);
     loop {
-        sleep(ASK_EVERY).await;
         if let Err(reason) = in_force(token, service.now(), service.store()) {
             return Refused::reason(reason);
         }
+        hold.woken().await;
     }
 }
 
@@ -69,7 +64,7 @@ struct Held {
     body: Incoming,
     token: Arc<VerifiedToken<'static>>,
     service: Service,
-    /// Runs from the first time that the upstream is waited for.
+    /// Runs from the first time that more is to come.
     watch: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
 }
 
@@ -88,7 +83,13 @@ impl Body for Held {
             return Poll::Ready(Some(Err(Broken::Token)));
         }
         let polled = Pin::new(&mut this.body).poll_frame(context);
-        if polled.is_pending() && this.watch.is_none() {
+        // An upstream that is never waited for may send without end, too.
+        let goes_on = match &polled {
+            Poll::Pending => true,
+            Poll::Ready(Some(Ok(_))) => !this.body.is_end_stream(),
+            Poll::Ready(_) => false,
+        };
+        if goes_on && this.watch.is_none() {
             let (service, token) = (this.service.clone(), Arc::clone(&this.token));
             let mut watch = Box::pin(async move {
                 until_refused(&service, Some(&token)).await;

@@ -17,6 +17,7 @@ mod dialect;
 mod forward_auth;
 mod gateway;
 mod harness;
+mod held;
 mod internal;
 mod listener;
 mod log;

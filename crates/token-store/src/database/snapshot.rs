@@ -69,7 +69,12 @@ impl Snapshot {
         Ok(())
     }
 
-    fn deny_list(&self, visit: &mut dyn FnMut(Entry<'_>) -> bool) -> Result<bool, Failed> {
+    /// [`Self::each`] of horizons, rules and denied tokens; false once `visit`
+    /// returned it.
+    pub(crate) fn deny_list(
+        &self,
+        visit: &mut dyn FnMut(Entry<'_>) -> bool,
+    ) -> Result<bool, Failed> {
         for entry in self.0.open_table(HORIZONS)?.iter()? {
             let (key, until) = entry?;
             let (scope, from) = key.value();
