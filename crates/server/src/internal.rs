@@ -5,6 +5,7 @@ mod access_keys;
 mod audit;
 mod backup;
 mod check;
+mod feed;
 mod grant;
 mod keysets;
 mod revocations;
@@ -18,6 +19,7 @@ use serde::Serialize;
 use token_core::limits::{CHECK_BODY_BYTES_MAX, GRANT_BODY_BYTES_MAX};
 use token_store::Role;
 
+use crate::conn::ResponseBody;
 use crate::error::{ApiError, ErrorCode, json};
 use crate::forward_auth::{self, Flavour};
 use crate::service::Service;
@@ -74,6 +76,7 @@ enum Route<'a> {
     Audit,
     AuditHead,
     Backup,
+    Feed,
     Unknown,
 }
 
@@ -106,6 +109,7 @@ impl<'a> Route<'a> {
             ["", "v1", "audit", "head"] => Self::AuditHead,
             ["", "v1", "admin-key", "rotate"] => Self::AdminKeyRotate,
             ["", "v1", "verifier-key", "rotate"] => Self::VerifierKeyRotate,
+            ["", "v1", "revocations", "feed"] => Self::Feed,
             ["", "v1", "backup"] => Self::Backup,
             _ => Self::Unknown,
         }
@@ -122,6 +126,7 @@ impl<'a> Route<'a> {
             Self::Check
             | Self::CheckBatch
             | Self::ForwardAuth(Flavour::Nginx | Flavour::Forwarded)
+            | Self::Feed
             | Self::Metrics
             | Self::Verify => Class::Verifier,
             Self::Keysets
@@ -162,15 +167,19 @@ impl<'a> Route<'a> {
             | Self::Audit
             | Self::AuditHead
             | Self::Backup
+            | Self::Feed
             | Self::Unknown => false,
         }
     }
 
     const fn methods(self) -> &'static [Method] {
         match self {
-            Self::Health | Self::Ready | Self::Metrics | Self::Audit | Self::AuditHead => {
-                &[Method::GET]
-            }
+            Self::Health
+            | Self::Ready
+            | Self::Metrics
+            | Self::Audit
+            | Self::AuditHead
+            | Self::Feed => &[Method::GET],
             Self::AccessKey(_) => &[Method::DELETE],
             Self::Check
             | Self::CheckBatch
@@ -218,8 +227,24 @@ pub(crate) fn body_limit(path: &str) -> usize {
         | Route::Audit
         | Route::AuditHead
         | Route::Backup
+        | Route::Feed
         | Route::Unknown => GRANT_BODY_BYTES_MAX,
     }
+}
+
+/// Answers a request on the internal listener; the feed as it comes.
+pub(crate) async fn serve(
+    service: &Service,
+    caller: Caller,
+    request: Request<Bytes>,
+) -> Response<ResponseBody> {
+    if request.uri().path() == feed::PATH && request.method() == Method::GET {
+        return feed::respond(service, caller, &request)
+            .unwrap_or_else(|error| error.response().map(ResponseBody::from));
+    }
+    respond(service, caller, request)
+        .await
+        .map(ResponseBody::from)
 }
 
 /// Answers a request on the internal listener.
@@ -302,6 +327,8 @@ async fn answer(
         Route::Audit => audit::page(service, request.uri().query()).await,
         Route::AuditHead => Ok(audit::head(service)),
         Route::Backup => backup::backup(service).await,
+        Route::Feed => Err(ErrorCode::NotFound
+            .because("the feed is a stream: it is served on the internal listener only")),
         Route::ForwardAuth(_) | Route::Unknown => Err(no_such_route()),
     }
 }

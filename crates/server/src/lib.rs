@@ -9,6 +9,7 @@ mod clock;
 mod config;
 mod conn;
 mod error;
+mod feed;
 mod fields;
 mod forward_auth;
 #[doc(hidden)]

@@ -298,6 +298,7 @@ impl Server {
     pub async fn shutdown(self) {
         self.pruning.abort();
         self.watching.abort();
+        self.service.feed().close();
         tokio::join!(self.public.shutdown(), self.internal.shutdown());
     }
 }
@@ -369,9 +370,10 @@ impl Handler for Internal {
         let (head, body) = request.into_parts();
         let body = body.read(internal::body_limit(head.uri.path())).await?;
         let request = Request::from_parts(head, body);
-        let response = self.0.internal(Caller::Peer(peer.ip()), request).await;
+        let caller = Caller::Peer(peer.ip());
+        let response = internal::serve(&self.0, caller, request).await;
         self.0.metrics().internal.answered(response.status());
-        Ok(response.map(ResponseBody::from))
+        Ok(response)
     }
 
     fn refuse(&self, refusal: Refusal) -> Response<Bytes> {

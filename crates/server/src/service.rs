@@ -26,6 +26,7 @@ use crate::client_address::ClientAddress;
 use crate::config::Config;
 use crate::conn::{Refusal, RequestBody, ResponseBody};
 use crate::error::{ApiError, ErrorCode};
+use crate::feed::Feed;
 use crate::gateway::{self, Gateway};
 use crate::held::Held;
 use crate::internal::{self, Caller};
@@ -53,6 +54,7 @@ struct Inner {
     /// When the use of a key was written down last, by name.
     used: Mutex<HashMap<String, u64>>,
     held: Held,
+    feed: Arc<Feed>,
     store: Store,
     clock: Arc<dyn Clock>,
     live: ArcSwap<Live>,
@@ -111,6 +113,11 @@ impl Service {
         let held = Held::new(Arc::clone(&clock));
         let holders = held.clone();
         store.observe(move |notice| holders.wake(notice));
+        let id = store.id().map_err(|cause| StartError::Prepare {
+            what: "the store".to_owned(),
+            cause,
+        })?;
+        let feed = Feed::of(&store, id);
         let nobody = writes::random_text().ok_or(StartError::NoRandomness)?;
         Ok(Self {
             inner: Arc::new(Inner {
@@ -118,6 +125,7 @@ impl Service {
                 attempts: Attempts::new(),
                 used: Mutex::default(),
                 held,
+                feed,
                 store,
                 clock,
                 live: ArcSwap::from_pointee(live),
@@ -173,6 +181,11 @@ impl Service {
     /// Answers a request as the internal listener does.
     pub async fn internal(&self, caller: Caller, request: Request<Bytes>) -> Response<Bytes> {
         internal::respond(self, caller, request).await
+    }
+
+    /// What was revoked lately, for readers of the feed.
+    pub(crate) fn feed(&self) -> &Arc<Feed> {
+        &self.inner.feed
     }
 
     /// The answers that are held.

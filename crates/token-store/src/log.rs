@@ -198,6 +198,16 @@ pub struct Unpublished {
 }
 
 impl Store {
+    /// Names this store: 32 hexadecimal digits, made with it.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Unavailable`] when the disk fails.
+    pub fn id(&self) -> Result<String, StoreError> {
+        let id = database::read_id(&*self.trusted_database()?).map_err(unavailable)?;
+        Ok(id.unwrap_or_default())
+    }
+
     /// Where the store is in the shared log; `None` before it had one.
     ///
     /// # Errors

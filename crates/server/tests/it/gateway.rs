@@ -8,4 +8,4 @@ mod public;
 mod root;
 mod transports;
 mod upstream;
-mod world;
+pub(crate) mod world;

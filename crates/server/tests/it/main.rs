@@ -14,6 +14,7 @@ mod audit;
 mod case_file;
 mod configuration;
 mod dialect;
+mod feed;
 mod forward_auth;
 mod gateway;
 mod harness;
