@@ -496,7 +496,8 @@ impl FileKeyset {
             cause: cause.to_owned(),
         };
         let secret_key = match (&self.secret_key_file, &self.secret_key_env) {
-            (Some(path), None) => read_text(path)?.trim().to_owned(),
+            // As it stands: whoever else reads the file may not cut anything off.
+            (Some(path), None) => read_text(path)?,
             (None, Some(name)) => environment(name)
                 .ok_or_else(|| wrong("the variable of `secret_key_env` is not set"))?,
             _ => {

@@ -313,3 +313,44 @@ fn what_is_risky_is_said_and_what_is_not_is_not() {
         .to_string();
     assert!(refused.contains("internal_tls_certificate"), "{refused}");
 }
+
+/// Attack K04: a secret key that is none, everybody's, or not what it seems.
+#[test]
+fn k04_a_weak_or_dirty_secret_key_is_refused_from_file_and_variable() {
+    const GOOD: &str = "sec-c-0123456789abcdef";
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("secret");
+    let keyset = "[[keyset]]\nname = \"n\"\nsubscribe_key = \"s\"\npublish_key = \"p\"\n";
+    let of_file = format!("{keyset}secret_key_file = {file:?}\n");
+    let of_variable = format!("{keyset}secret_key_env = \"KEY\"\n");
+    let refused = [
+        String::new(),
+        " ".repeat(20),
+        "\n".to_owned(),
+        "demo".to_owned(),
+        "demo".repeat(8),
+        "changeme".repeat(4),
+        "0".repeat(32),
+        "sec-c-0123456789".get(..15).unwrap().to_owned(),
+        format!("{GOOD}\n"),
+        format!("{GOOD}\r\n"),
+        format!(" {GOOD}"),
+        format!("{GOOD}\t"),
+        format!("\u{feff}{GOOD}"),
+        format!("\u{a0}{GOOD}"),
+        format!("{GOOD}\u{200b}"),
+        "sec c 0123456789abcdef".to_owned(),
+    ];
+    for secret in &refused {
+        std::fs::write(&file, secret).unwrap();
+        for text in [&of_file, &of_variable] {
+            let error = load(text, &[("KEY", secret)]).unwrap_err().to_string();
+            assert!(error.starts_with("the keyset `n`: "), "{secret:?}: {error}");
+            assert!(!error.contains("0123456789"), "{error}");
+        }
+    }
+    std::fs::write(&file, GOOD).unwrap();
+    for text in [&of_file, &of_variable] {
+        assert_eq!(load(text, &[("KEY", GOOD)]).unwrap().keysets.len(), 1);
+    }
+}

@@ -197,7 +197,7 @@ async fn an_address_in_use_is_named() {
 async fn declared_keysets_exist_after_the_start() {
     let dir = tempfile::tempdir().unwrap();
     let secret = dir.path().join("secret");
-    std::fs::write(&secret, "sec-c-declared-0123456789\n").unwrap();
+    std::fs::write(&secret, "sec-c-declared-0123456789").unwrap();
     let file = dir.path().join("usher.toml");
     let text = format!(
         "data_dir = {:?}\nlisten = \"127.0.0.1:0\"\ninternal_listen = \"127.0.0.1:0\"\n\
