@@ -17,7 +17,6 @@ pub(crate) enum Credential {
     /// The signature of a request.
     Signature,
     /// An id and a secret by Basic.
-    #[expect(dead_code, reason = "the dialects that take Basic call it")]
     Basic,
     /// A key of the internal API.
     Key,

@@ -311,7 +311,7 @@ fn refused_credentials(registry: &mut Registry) -> Counters<2> {
         "Wrong signatures, Basic credentials and keys, by whether there were too many",
         family.clone(),
     );
-    for credential in [Credential::Signature, Credential::Key] {
+    for credential in [Credential::Signature, Credential::Basic, Credential::Key] {
         for outcome in ["refused", "limited"] {
             let labels = [("credential", credential.name()), ("outcome", outcome)];
             drop(family.get_or_create(&labels));
