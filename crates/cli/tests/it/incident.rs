@@ -1,13 +1,20 @@
 //! Keys with roles, an incident, and the audit log, as an operator meets them.
 //! Attacks A02, K03, K04.
 
+use core::time::Duration;
 use std::fs;
+use std::io::Read as _;
 use std::path::Path;
+use std::process::Stdio;
+use std::time::Instant;
 
 use serde_json::Value;
 
 use crate::serve::Running;
 use crate::usher::{Ran, command, on, run};
+
+/// How long a start may take that is refused.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 fn with_keyset() -> tempfile::TempDir {
     let directory = tempfile::tempdir().unwrap();
@@ -194,10 +201,23 @@ fn k04_a_sealed_first_start_leaves_no_key_in_plain() {
         "--data-dir",
     ];
     let arguments = [&serve[..], &[data.to_str().unwrap()]].concat();
-    let mut refused = command(&arguments);
-    let refused = refused.env("USHER_MASTER_KEY", master).output().unwrap();
-    let told = String::from_utf8(refused.stderr).unwrap();
-    assert_eq!(refused.status.code(), Some(1));
+    let mut refused = command(&arguments)
+        .env("USHER_MASTER_KEY", master)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let begun = Instant::now();
+    let exit = loop {
+        match refused.try_wait().unwrap() {
+            Some(exit) => break exit.code(),
+            None if begun.elapsed() > PATIENCE => refused.kill().unwrap(),
+            None => std::thread::sleep(Duration::from_millis(20)),
+        }
+    };
+    assert_eq!(exit, Some(1));
+    let mut told = String::new();
+    let mut stderr = refused.stderr.take().unwrap();
+    stderr.read_to_string(&mut told).unwrap();
     assert!(told.contains("--keys-file") && !data.exists(), "{told}");
     let master_file = directory.path().join("master.key");
     fs::write(&master_file, master).unwrap();

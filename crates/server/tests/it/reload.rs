@@ -175,3 +175,56 @@ async fn a_reload_that_fails_leaves_the_old_configuration_whole() {
         .unwrap_err();
     assert_eq!(refused.to_string(), told);
 }
+
+/// Secrets stay sealed as they are: another master key counts after a restart.
+#[tokio::test]
+async fn another_master_key_needs_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let key = |name: &str, digits: &str| {
+        let file = dir.join(name);
+        std::fs::write(&file, digits.repeat(4)).unwrap();
+        format!("master_key_file = {file:?}\n")
+    };
+    let (one, two) = (
+        key("one", "8f1d5c0a7be94263"),
+        key("two", "417fce098ad2b653"),
+    );
+    let server = start(config(dir, &one)).await;
+    for next in [config(dir, &two), config(dir, "")] {
+        let reloaded = server.reload(next).await.unwrap();
+        assert_eq!(reloaded.needs_restart, ["master_key_file"]);
+    }
+    // Still sealed under the first.
+    let made = server.service().internal(
+        Caller::InProcess,
+        http::Request::post("/v1/keysets")
+            .header("content-type", "application/json")
+            .body(Bytes::from_static(b"{\"name\":\"n\"}"))
+            .unwrap(),
+    );
+    assert_eq!(made.await.status(), 201);
+    server.shutdown().await;
+    let again = start(config(dir, &one)).await;
+    assert_eq!(
+        again
+            .service()
+            .internal(Caller::InProcess, list())
+            .await
+            .status(),
+        200
+    );
+    again.shutdown().await;
+    for wrong in [config(dir, &two), config(dir, "")] {
+        let refused = Server::start_at(wrong, TestClock::at(NOW))
+            .await
+            .unwrap_err();
+        assert!(matches!(refused, StartError::Store(_)), "{refused}");
+    }
+}
+
+fn list() -> http::Request<Bytes> {
+    http::Request::get("/v1/keysets")
+        .body(Bytes::new())
+        .unwrap()
+}
