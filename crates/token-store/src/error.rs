@@ -188,6 +188,9 @@ pub enum StoreError {
     /// An account, or something of one, that is none.
     #[error(transparent)]
     Account(#[from] InvalidAccount),
+    /// A project, or an API token of one, that is none.
+    #[error(transparent)]
+    Project(#[from] InvalidProject),
     /// More revocations than a batch may have.
     #[error(
         "a batch may have at most {REVOCATIONS_PER_BATCH_MAX} revocations, this one has {items}"
@@ -331,6 +334,38 @@ pub enum InvalidAccount {
     #[error("an account has this API key already; leave it out to have one made")]
     ApiKeyTaken,
     /// The account holds as many of something as it may.
+    #[error("there may be at most {most} {what}")]
+    TooMany {
+        /// Of what.
+        what: &'static str,
+        /// How many.
+        most: usize,
+    },
+}
+
+/// Why a change of a project is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidProject {
+    /// The id is none.
+    #[error("a project id is a UUID, such as 7b981d06-0000-4000-8000-000000000000")]
+    Id,
+    /// Another keyset has it.
+    #[error("another keyset has the project already")]
+    Taken,
+    /// The keyset has no such project.
+    #[error("the keyset has no project of this id")]
+    Unknown,
+    /// An API token that may not be one.
+    #[error("an API token has at least 16 bytes of visible ASCII and stands in no tutorial")]
+    ApiToken,
+    /// The project has the API token.
+    #[error("the project has this API token already; leave it out to have one made")]
+    ApiTokenTaken,
+    /// The project has no such API token.
+    #[error("the project has no API token of this id")]
+    UnknownApiToken,
+    /// There are as many of something as there may be.
     #[error("there may be at most {most} {what}")]
     TooMany {
         /// Of what.

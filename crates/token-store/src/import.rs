@@ -72,7 +72,7 @@ impl Store {
         let mut lines = file.lines()?;
         while let Some(line) = lines.next_entry()? {
             progress.step();
-            additions.push(Addition::Line(line));
+            additions.push(Addition::Line(Box::new(line)));
             if additions.len() >= ADDITIONS_PER_COMMIT {
                 imported.add(self.add(core::mem::take(&mut additions))?);
             }

@@ -2,10 +2,11 @@
 
 use serde_json::Value;
 use token_core::limits::{ISSUED_AHEAD_SECONDS_MAX, KEY_ANNOUNCE_SECONDS_MIN, SIGNING_KEYS_MAX};
-use token_core::{PublishKey, SubscribeKey, UnixSeconds};
+use token_core::{PublishKey, SubscribeKey, TokenKind, UnixSeconds};
 
 use crate::access_key::OVERLAP_SECONDS_MAX;
 use crate::error::{InvalidKeyset, StoreError};
+use crate::project::{NewApiToken, Project};
 use crate::secret::{self, Secret};
 use crate::settings::Settings;
 
@@ -34,7 +35,10 @@ pub struct Keyset {
     pub version: u64,
     /// When it was made.
     pub created_at: UnixSeconds,
-    /// The longest life that its settings ever allowed, in minutes.
+    /// Issue PubSub and Chat tokens.
+    pub projects: Vec<Project>,
+    /// The longest life that its settings ever allowed, or one of its
+    /// projects, in minutes.
     pub(crate) longest_ttl: u32,
 }
 
@@ -139,6 +143,22 @@ pub enum KeysetChange {
         /// Which key.
         rotation: Rotation,
     },
+    /// Add an API token to a project, which is made when it is not there.
+    AddApiToken {
+        /// Which keyset.
+        subscribe_key: String,
+        /// The token.
+        new: NewApiToken,
+    },
+    /// Take an API token away. What was issued with it stays good.
+    RemoveApiToken {
+        /// Which keyset.
+        subscribe_key: String,
+        /// Which project.
+        project: String,
+        /// Which token.
+        id: String,
+    },
     /// Delete it. Its tokens are dead for good.
     Delete {
         /// Which keyset.
@@ -186,6 +206,7 @@ impl NewKeyset {
             settings: Settings::default(),
             version,
             created_at: now,
+            projects: Vec::new(),
             longest_ttl: 0,
         };
         keyset.set(&self.settings)?;
@@ -246,6 +267,13 @@ impl Keyset {
     /// Never refused: the tokens of the keys that it drops are dead.
     pub(crate) fn rotate_in_emergency(&mut self, until: UnixSeconds) -> Result<(), StoreError> {
         replace_keys(&mut self.signing_keys, until)
+    }
+
+    /// The scopes of the tokens that its keys sign: its own, and its projects.
+    pub(crate) fn scopes(&self) -> impl Iterator<Item = (TokenKind, &str)> + '_ {
+        let own = (TokenKind::AccessManager, self.subscribe_key.as_str());
+        let projects = self.projects.iter();
+        core::iter::once(own).chain(projects.map(|project| (TokenKind::Crt, project.id.as_str())))
     }
 
     /// The starts of the signing keys' periods.

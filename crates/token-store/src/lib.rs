@@ -17,6 +17,7 @@ mod master_key;
 mod memory;
 mod notice;
 mod progress;
+mod project;
 mod prune;
 mod record;
 mod revocation;
@@ -35,7 +36,8 @@ pub use clock::Clock;
 pub use database::Counts;
 pub use directory::{OpenOptions, Rewritten, WrapBackend};
 pub use error::{
-    InvalidAccount, InvalidKeyset, InvalidMasterKey, InvalidSetting, OpenError, StoreError,
+    InvalidAccount, InvalidKeyset, InvalidMasterKey, InvalidProject, InvalidSetting, OpenError,
+    StoreError,
 };
 pub use export::{ExportError, ExportFile, ExportSecrets, Exported};
 pub use import::{Imported, restore};
@@ -45,6 +47,7 @@ pub use maintenance::{compact, rekey};
 pub use master_key::MasterKey;
 pub use notice::{Notice, Revoked};
 pub use progress::Progress;
+pub use project::{API_TOKENS_MAX, ApiToken, ApiTokenScope, NewApiToken, PROJECTS_MAX, Project};
 pub use prune::Pruned;
 pub use revocation::{Listed, Listing, Outcome, Revocation};
 pub use secret::Secret;

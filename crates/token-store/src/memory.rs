@@ -97,7 +97,7 @@ impl Memory {
             .map_err(|error| error.to_string())
             .and_then(|contents| contents)?;
         for keyset in &contents.keysets {
-            self.set_signing_keys(keyset.subscribe_key.as_str(), &keyset.signing_starts());
+            self.set_signing_keys(keyset, &keyset.signing_starts());
         }
         for account in &contents.accounts {
             self.set_account_keys(account.id, &account.signing_starts());
@@ -113,11 +113,11 @@ impl Memory {
         Ok(())
     }
 
-    /// The horizons of a keyset are those of its signing keys.
-    fn set_signing_keys(&self, subscribe_key: &str, starts: &[u64]) {
-        self.deny_list
-            .scope(TokenKind::AccessManager, subscribe_key)
-            .set_signing_keys(starts);
+    /// The horizons of a keyset and its projects are those of its signing keys.
+    fn set_signing_keys(&self, keyset: &Keyset, starts: &[u64]) {
+        for (kind, scope) in keyset.scopes() {
+            self.deny_list.scope(kind, scope).set_signing_keys(starts);
+        }
     }
 
     fn set_account_keys(&self, account: u64, starts: &[u64]) {
@@ -153,7 +153,7 @@ impl Memory {
     }
 
     fn put_keyset(&self, keyset: &Arc<Keyset>) {
-        self.set_signing_keys(keyset.subscribe_key.as_str(), &keyset.signing_starts());
+        self.set_signing_keys(keyset, &keyset.signing_starts());
         self.keysets.rcu(|keysets| {
             let mut keysets = BTreeMap::clone(keysets);
             keysets.insert(keyset.subscribe_key.to_string(), Arc::clone(keyset));
@@ -162,12 +162,14 @@ impl Memory {
     }
 
     fn remove_keyset(&self, subscribe_key: &str) {
-        self.keysets.rcu(|keysets| {
+        let before = self.keysets.rcu(|keysets| {
             let mut keysets = BTreeMap::clone(keysets);
             keysets.remove(subscribe_key);
             keysets
         });
-        self.set_signing_keys(subscribe_key, &[]);
+        if let Some(keyset) = before.get(subscribe_key) {
+            self.set_signing_keys(keyset, &[]);
+        }
     }
 
     /// The access key whose text is `key`. Every key is compared, so it takes as

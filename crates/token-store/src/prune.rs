@@ -102,14 +102,15 @@ pub(crate) struct Signers {
     longest_life_seconds: u64,
 }
 
-impl From<&Keyset> for Signers {
-    fn from(keyset: &Keyset) -> Self {
-        Self {
-            kind: TokenKind::AccessManager,
-            scope: keyset.subscribe_key.to_string(),
+impl Signers {
+    /// Those of a keyset and its projects.
+    pub(crate) fn of_keyset(keyset: &Keyset) -> impl Iterator<Item = Self> + '_ {
+        keyset.scopes().map(|(kind, scope)| Self {
+            kind,
+            scope: scope.to_owned(),
             starts: keyset.signing_starts(),
             longest_life_seconds: keyset.longest_life_seconds(),
-        }
+        })
     }
 }
 

@@ -3,6 +3,9 @@
 use serde::{Deserialize, Serialize};
 use token_core::{PublishKey, SubscribeKey, UnixSeconds};
 
+mod project;
+
+use self::project::LiveProject;
 use crate::keyset::{Keyset, PreviousSecret, SigningKey};
 use crate::master_key::Seal;
 use crate::secret::{self, Secret};
@@ -33,6 +36,8 @@ pub(crate) struct Live {
     settings: Settings,
     created_at: u64,
     longest_ttl: u32,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    projects: Vec<LiveProject>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -81,6 +86,7 @@ impl From<&Keyset> for Record {
                 settings: keyset.settings.clone(),
                 created_at: keyset.created_at.0,
                 longest_ttl: keyset.longest_ttl,
+                projects: keyset.projects.iter().map(LiveProject::from).collect(),
             }),
         }
     }
@@ -170,6 +176,10 @@ impl Record {
                 key: key.key,
             })
         });
+        let projects = live.projects.into_iter();
+        let projects = projects
+            .map(LiveProject::into_project)
+            .collect::<Option<_>>();
         Ok(Some(Keyset {
             name: live.name,
             subscribe_key: SubscribeKey::new(subscribe_key).map_err(|_| wrong("subscribe key"))?,
@@ -184,6 +194,7 @@ impl Record {
             version: self.version,
             created_at: UnixSeconds(live.created_at),
             longest_ttl: live.longest_ttl,
+            projects: projects.ok_or_else(|| wrong("project"))?,
         }))
     }
 }

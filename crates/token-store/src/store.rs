@@ -171,6 +171,16 @@ impl Store {
         wait(|done| self.submit_keyset_change(change, done))
     }
 
+    /// The keyset that has a project of this id.
+    #[must_use]
+    pub fn keyset_of_project(&self, project: &str) -> Option<Arc<Keyset>> {
+        let keysets = self.inner.memory.keysets.load();
+        let mut having = keysets.values();
+        having
+            .find(|keyset| keyset.project(project).is_some())
+            .cloned()
+    }
+
     /// Every account, by id.
     #[must_use]
     pub fn accounts(&self) -> Vec<Arc<Account>> {

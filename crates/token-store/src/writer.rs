@@ -257,7 +257,7 @@ impl Worker {
         let accounts = database::accounts(transaction, &self.memory.seal)?;
         let signers: Vec<Signers> = keysets
             .iter()
-            .map(Signers::from)
+            .flat_map(Signers::of_keyset)
             .chain(accounts.iter().map(Signers::from))
             .collect();
         let forgotten = prune::prune(transaction, &signers, self.memory.clock.now())?;

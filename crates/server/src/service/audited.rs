@@ -115,6 +115,14 @@ impl Service {
                         .with("overlap_seconds", *overlap_seconds),
                 }
             }
+            KeysetChange::AddApiToken { new, .. } => self
+                .entry(Event::KeysetChanged)
+                .with("project_id", new.project.as_str())
+                .with("added_api_token", new.id.as_str()),
+            KeysetChange::RemoveApiToken { project, id, .. } => self
+                .entry(Event::KeysetChanged)
+                .with("project_id", project.as_str())
+                .with("removed_api_token", id.as_str()),
             KeysetChange::Delete { .. } => self.entry(Event::KeysetDeleted),
         }
     }

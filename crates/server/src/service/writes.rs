@@ -110,9 +110,11 @@ impl Service {
         let entry = self.keyset_entry(&change);
         let rotation = match &change {
             KeysetChange::Rotate { rotation, .. } => Some(*rotation),
-            KeysetChange::Create(_) | KeysetChange::Set { .. } | KeysetChange::Delete { .. } => {
-                None
-            }
+            KeysetChange::Create(_)
+            | KeysetChange::Set { .. }
+            | KeysetChange::AddApiToken { .. }
+            | KeysetChange::RemoveApiToken { .. }
+            | KeysetChange::Delete { .. } => None,
         };
         let keyset = written(self, |sender| {
             self.store().submit_keyset_change(change, tell(sender));
@@ -154,7 +156,9 @@ pub(crate) fn store_error(error: &StoreError) -> ApiError {
             ErrorCode::SettingConflict.because(message).at("settings")
         }
         StoreError::Setting(_) => ErrorCode::InvalidSetting.because(message).at("settings"),
-        StoreError::Keyset(_) | StoreError::TooLong => ErrorCode::InvalidRequest.because(message),
+        StoreError::Keyset(_) | StoreError::Project(_) | StoreError::TooLong => {
+            ErrorCode::InvalidRequest.because(message)
+        }
         StoreError::TooManyRevocations { .. } => {
             ErrorCode::TooManyItems.because(message).at("revocations")
         }

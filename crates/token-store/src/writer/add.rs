@@ -7,7 +7,7 @@ use token_core::{TokenKind, UnixSeconds};
 
 use super::Worker;
 use super::job::Effect;
-use super::keysets::keep_keyset;
+use super::keysets::{add_rule_at, keep_keyset};
 use crate::access_key::{ACCESS_KEYS_MAX, AccessKey};
 use crate::account::Account;
 use crate::database::{self, Denied, Failed, TableKey};
@@ -21,7 +21,7 @@ use crate::record::Record;
 /// Something to add.
 pub(crate) enum Addition {
     /// A line that is no keyset.
-    Line(Line),
+    Line(Box<Line>),
     /// A keyset, or the tombstone of one.
     Keyset {
         subscribe_key: String,
@@ -42,7 +42,9 @@ impl Worker {
         let mut imported = Imported::default();
         for addition in additions {
             let added = match addition {
-                Addition::Line(line) => self.add_line(transaction, line, effects, &mut imported)?,
+                Addition::Line(line) => {
+                    self.add_line(transaction, *line, effects, &mut imported)?
+                }
                 Addition::Keyset {
                     subscribe_key,
                     version,
@@ -191,23 +193,15 @@ impl Worker {
             };
             return database::write_record(transaction, seal, &subscribe_key, tombstone);
         };
-        let kind = TokenKind::AccessManager;
         // Tokens of a granter with a fast clock are ahead of ours.
         let now = self.memory.clock.now();
-        let until = self
-            .memory
-            .rule_instant(kind, &subscribe_key)
-            .max(now.saturating_add(REQUEST_SKEW_SECONDS_MAX));
-        if let Some(scope) = TableKey::of_scope(kind, &subscribe_key) {
-            database::add_rule(transaction, &scope.with_rule(None), until)?;
+        let latest = keyset.scopes();
+        let latest = latest.map(|(kind, scope)| self.memory.rule_instant(kind, scope));
+        let ahead = now.saturating_add(REQUEST_SKEW_SECONDS_MAX);
+        let until = latest.fold(ahead, UnixSeconds::max);
+        for scope in keyset.scopes() {
+            add_rule_at(transaction, scope, until, effects)?;
         }
-        effects.push(Effect::Rule {
-            kind,
-            scope: subscribe_key.clone(),
-            uuid: None,
-            until,
-            raised: false,
-        });
         keep_keyset(transaction, seal, keyset, effects)?;
         imported.revoked_until = Some(until);
         imported.added_keysets.push(subscribe_key);

@@ -32,6 +32,12 @@ impl Worker {
             | KeysetChange::Rotate {
                 ref subscribe_key, ..
             }
+            | KeysetChange::AddApiToken {
+                ref subscribe_key, ..
+            }
+            | KeysetChange::RemoveApiToken {
+                ref subscribe_key, ..
+            }
             | KeysetChange::Delete { ref subscribe_key } => subscribe_key.clone(),
         };
         let record = database::read_record(transaction, &self.memory.seal, &subscribe_key)?;
@@ -43,29 +49,15 @@ impl Worker {
         let changed = match change {
             KeysetChange::Create(_) => Ok(()),
             KeysetChange::Set { settings, .. } => keyset.set(&settings),
-            KeysetChange::Rotate {
-                rotation: Rotation::Secret { overlap_seconds },
-                ..
-            } => keyset.rotate_secret_key(overlap_seconds, now),
-            KeysetChange::Rotate {
-                rotation: Rotation::Signing,
-                ..
-            } => keyset.rotate_signing_key(now),
-            KeysetChange::Rotate {
-                rotation: Rotation::Emergency,
-                ..
-            } => {
-                let until = self.kill_everything(transaction, &subscribe_key, effects)?;
-                keyset.rotate_in_emergency(until)
+            KeysetChange::AddApiToken { new, .. } => {
+                let taken = self.has_project(transaction, &subscribe_key, &new.project)?;
+                keyset.add_api_token(new, taken, now)
             }
-            KeysetChange::Rotate {
-                rotation: Rotation::Incident,
-                ..
-            } => {
-                let until = self.kill_everything(transaction, &subscribe_key, effects)?;
-                keyset
-                    .rotate_in_emergency(until)
-                    .and_then(|()| keyset.rotate_secret_key(0, now))
+            KeysetChange::RemoveApiToken { project, id, .. } => {
+                keyset.remove_api_token(&project, &id)
+            }
+            KeysetChange::Rotate { rotation, .. } => {
+                self.rotate(transaction, &mut keyset, rotation, effects)?
             }
             KeysetChange::Delete { .. } => {
                 let tombstone = Record {
@@ -74,7 +66,9 @@ impl Worker {
                 };
                 let seal = &self.memory.seal;
                 database::write_record(transaction, seal, &subscribe_key, tombstone)?;
-                keep_horizons(transaction, &subscribe_key, &[])?;
+                for (kind, scope) in keyset.scopes() {
+                    keep_horizons(transaction, kind, scope, &[])?;
+                }
                 effects.push(Effect::NoKeyset(subscribe_key));
                 return Ok(Ok(Arc::new(keyset)));
             }
@@ -90,8 +84,65 @@ impl Worker {
         )?))
     }
 
-    /// A rule for every token of a keyset issued so far; returns its instant.
+    fn rotate(
+        &self,
+        transaction: &WriteTransaction,
+        keyset: &mut Keyset,
+        rotation: Rotation,
+        effects: &mut Vec<Effect>,
+    ) -> Result<Result<(), StoreError>, Failed> {
+        let now = self.memory.clock.now();
+        Ok(match rotation {
+            Rotation::Secret { overlap_seconds } => keyset.rotate_secret_key(overlap_seconds, now),
+            Rotation::Signing => keyset.rotate_signing_key(now),
+            Rotation::Emergency => {
+                let until = self.kill_everything(transaction, keyset, effects)?;
+                keyset.rotate_in_emergency(until)
+            }
+            Rotation::Incident => {
+                let until = self.kill_everything(transaction, keyset, effects)?;
+                keyset
+                    .rotate_in_emergency(until)
+                    .and_then(|()| keyset.rotate_secret_key(0, now))
+            }
+        })
+    }
+
+    /// A rule for every token of a keyset and its projects issued so far;
+    /// returns its instant, which is one for all of them: a key that leaked
+    /// signs for each.
     fn kill_everything(
+        &self,
+        transaction: &WriteTransaction,
+        keyset: &Keyset,
+        effects: &mut Vec<Effect>,
+    ) -> Result<UnixSeconds, Failed> {
+        let own = self.kill_own(transaction, keyset.subscribe_key.as_str(), effects)?;
+        let instants = keyset.scopes().skip(1);
+        let instants = instants.map(|(kind, scope)| self.memory.rule_instant(kind, scope));
+        let until = instants.max().map_or(own, |latest| own.max(latest));
+        let done = usize::from(until == own);
+        for (kind, scope) in keyset.scopes().skip(done) {
+            add_rule_at(transaction, (kind, scope), until, effects)?;
+        }
+        Ok(until)
+    }
+
+    /// Whether another keyset than this one has a project.
+    fn has_project(
+        &self,
+        transaction: &WriteTransaction,
+        subscribe_key: &str,
+        project: &str,
+    ) -> Result<bool, Failed> {
+        let keysets = database::keysets(transaction, &self.memory.seal)?;
+        let mut others = keysets
+            .iter()
+            .filter(|other| other.subscribe_key.as_str() != subscribe_key);
+        Ok(others.any(|other| other.project(project).is_some()))
+    }
+
+    fn kill_own(
         &self,
         transaction: &WriteTransaction,
         subscribe_key: &str,
@@ -147,7 +198,9 @@ pub(super) fn keep_keyset(
 ) -> Result<Arc<Keyset>, Failed> {
     let subscribe_key = keyset.subscribe_key.as_str();
     database::write_record(transaction, seal, subscribe_key, Record::from(&keyset))?;
-    keep_horizons(transaction, subscribe_key, &keyset.signing_starts())?;
+    for (kind, scope) in keyset.scopes() {
+        keep_horizons(transaction, kind, scope, &keyset.signing_starts())?;
+    }
     let keyset = Arc::new(keyset);
     effects.push(Effect::Keyset(Arc::clone(&keyset)));
     Ok(keyset)
@@ -156,10 +209,31 @@ pub(super) fn keep_keyset(
 /// Horizons are those of the signing keys that there are.
 pub(super) fn keep_horizons(
     transaction: &WriteTransaction,
-    subscribe_key: &str,
+    kind: TokenKind,
+    scope: &str,
     starts: &[u64],
 ) -> Result<(), Failed> {
-    TableKey::of_scope(TokenKind::AccessManager, subscribe_key).map_or(Ok(()), |scope| {
+    TableKey::of_scope(kind, scope).map_or(Ok(()), |scope| {
         database::keep_horizons(transaction, &scope, starts)
     })
+}
+
+/// A rule for every token of a scope that was issued up to `until`.
+pub(super) fn add_rule_at(
+    transaction: &WriteTransaction,
+    (kind, scope): (TokenKind, &str),
+    until: UnixSeconds,
+    effects: &mut Vec<Effect>,
+) -> Result<(), Failed> {
+    if let Some(key) = TableKey::of_scope(kind, scope) {
+        database::add_rule(transaction, &key.with_rule(None), until)?;
+    }
+    effects.push(Effect::Rule {
+        kind,
+        scope: scope.to_owned(),
+        uuid: None,
+        until,
+        raised: false,
+    });
+    Ok(())
 }

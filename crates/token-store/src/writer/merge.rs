@@ -155,7 +155,7 @@ impl Worker {
                     let keyset = None;
                     let tombstone = Record { version, keyset };
                     database::write_record(transaction, seal, &subscribe_key, tombstone)?;
-                    keep_horizons(transaction, &subscribe_key, &[])?;
+                    keep_horizons(transaction, TokenKind::AccessManager, &subscribe_key, &[])?;
                     effects.push(Effect::NoKeyset(subscribe_key.clone()));
                 }
             }

@@ -27,6 +27,7 @@ mod kill;
 mod log;
 mod open;
 mod power;
+mod projects;
 mod refusals;
 mod revocations;
 mod scale;
