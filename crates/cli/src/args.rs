@@ -6,6 +6,10 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use token_server::{AuditHead, Upstream};
 
+mod account;
+
+pub(crate) use account::{Account, AccountVerb, ApplicationVerb, CustomerVerb};
+
 /// Issue, inspect, check and revoke access tokens for realtime resources.
 #[derive(Debug, Parser)]
 #[command(name = "usher", version, max_term_width = 100)]
@@ -32,6 +36,15 @@ pub(crate) enum Verb {
     /// Create, list, rotate and remove the keys of the internal API.
     #[command(subcommand)]
     AdminKey(AdminKeyVerb),
+    /// Create and show accounts, which issue customer access tokens.
+    #[command(subcommand)]
+    Account(AccountVerb),
+    /// Create applications of an account, and add keysets.
+    #[command(subcommand)]
+    Application(ApplicationVerb),
+    /// Create, show and delete customers of an account.
+    #[command(subcommand)]
+    Customer(CustomerVerb),
     /// After a leak: renew every key of a keyset and revoke all its tokens.
     Incident(Incident),
     /// Verify and show the audit log, and print its head.

@@ -1,5 +1,6 @@
 //! One file per verb, and what they share: running, printing, failing.
 
+mod account;
 mod admin_key;
 mod audit;
 mod check;
@@ -60,6 +61,9 @@ fn dispatch(verb: Verb, output: &Output) -> Result<Exit, Failure> {
     match verb {
         Verb::Serve(arguments) => serve::run(&arguments, output),
         Verb::Keyset(verb) => keyset::run(&verb, output),
+        Verb::Account(verb) => account::run(&verb, output),
+        Verb::Application(verb) => account::application(&verb, output),
+        Verb::Customer(verb) => account::customer(&verb, output),
         Verb::AdminKey(verb) => admin_key::run(&verb, output),
         Verb::Incident(arguments) => incident::run(&arguments, output),
         Verb::Audit(verb) => audit::run(&verb, output),

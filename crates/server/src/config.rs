@@ -38,6 +38,9 @@ pub struct Config {
     /// Where the dialects are served. Default 127.0.0.1:8080; port 0 takes a
     /// free one.
     pub listen: SocketAddr,
+    /// Who issues, in the JWS tokens: the URL by which the public listener is
+    /// reached. Default: `listen`, as a URL.
+    pub issuer: Option<String>,
     /// Where checks and administration are served. Default 127.0.0.1:8081.
     pub internal_listen: SocketAddr,
     /// Whether `internal_listen` may be an address that other machines reach.
@@ -131,6 +134,13 @@ impl Config {
     /// A commented `usher.toml` with every key and its default.
     pub const DEFAULT_FILE: &str = include_str!("config/default.toml");
 
+    /// The name of the issuer.
+    pub(crate) fn issuer_name(&self) -> String {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        let listen = || format!("{scheme}://{}", self.listen);
+        self.issuer.clone().unwrap_or_else(listen)
+    }
+
     /// Whether both have the same upstream, with nothing read from a file that
     /// may have changed meanwhile.
     pub(crate) fn gateway_is_that_of(&self, other: &Self) -> bool {
@@ -149,6 +159,7 @@ impl Default for Config {
             data_dir: PathBuf::from("usher-data"),
             master_key: None,
             listen: loopback(8080),
+            issuer: None,
             internal_listen: loopback(8081),
             internal_allow_remote: false,
             internal_hosts: Vec::new(),

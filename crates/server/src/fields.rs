@@ -83,6 +83,31 @@ impl Fields {
         }
     }
 
+    pub(crate) fn required_number(&mut self, name: &str) -> Result<u64, ApiError> {
+        match self.object.remove(name) {
+            None => Err(self.missing(name)),
+            Some(MetaValue::Unsigned(number)) => Ok(number),
+            Some(_) => Err(self.wrong(name, "a whole number")),
+        }
+    }
+
+    /// A list of whole numbers; absent is empty.
+    pub(crate) fn numbers(&mut self, name: &str) -> Result<Vec<u64>, ApiError> {
+        let Some(value) = self.object.remove(name) else {
+            return Ok(Vec::new());
+        };
+        let MetaValue::Array(values) = value else {
+            return Err(self.wrong(name, "a list of whole numbers"));
+        };
+        let numbers = values.into_iter().map(|value| {
+            let MetaValue::Unsigned(number) = value else {
+                return Err(self.wrong(name, "a list of whole numbers"));
+            };
+            Ok(number)
+        });
+        numbers.collect()
+    }
+
     /// A list of strings; absent is empty.
     pub(crate) fn texts(&mut self, name: &str) -> Result<Vec<String>, ApiError> {
         let Some(value) = self.object.remove(name) else {

@@ -2,12 +2,14 @@
 
 mod access;
 mod access_keys;
+mod accounts;
 mod audit;
 mod backup;
 mod check;
 mod feed;
 mod grant;
 mod keysets;
+mod oauth;
 mod revocations;
 mod verify;
 
@@ -23,6 +25,7 @@ use crate::conn::ResponseBody;
 use crate::error::{ApiError, ErrorCode, json};
 use crate::forward_auth::{self, Flavour};
 use crate::service::Service;
+use accounts::Place;
 
 /// Who asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,6 +80,9 @@ enum Route<'a> {
     AuditHead,
     Backup,
     Feed,
+    Accounts(Place<'a>),
+    Introspect,
+    Revoke,
     Unknown,
 }
 
@@ -111,6 +117,11 @@ impl<'a> Route<'a> {
             ["", "v1", "verifier-key", "rotate"] => Self::VerifierKeyRotate,
             ["", "v1", "revocations", "feed"] => Self::Feed,
             ["", "v1", "backup"] => Self::Backup,
+            ["", "v1", "introspect"] => Self::Introspect,
+            ["", "v1", "revoke"] => Self::Revoke,
+            ["", "v1", "accounts", ref rest @ ..] => {
+                Place::find(rest).map_or(Self::Unknown, Self::Accounts)
+            }
             _ => Self::Unknown,
         }
     }
@@ -128,6 +139,7 @@ impl<'a> Route<'a> {
             | Self::ForwardAuth(Flavour::Nginx | Flavour::Forwarded)
             | Self::Feed
             | Self::Metrics
+            | Self::Introspect
             | Self::Verify => Class::Verifier,
             Self::Keysets
             | Self::Keyset(_)
@@ -140,6 +152,8 @@ impl<'a> Route<'a> {
             | Self::AccessKey(_)
             | Self::AccessKeyRotate(_)
             | Self::Backup
+            | Self::Accounts(_)
+            | Self::Revoke
             | Self::Unknown => Class::Admin,
         }
     }
@@ -148,7 +162,7 @@ impl<'a> Route<'a> {
     fn gives_access(self, method: &Method) -> bool {
         match self {
             Self::Tokens(_) => true,
-            Self::Keysets | Self::AccessKeys => method == Method::POST,
+            Self::Keysets | Self::AccessKeys | Self::Accounts(_) => method == Method::POST,
             Self::Keyset(_) => method == Method::PATCH,
             Self::Health
             | Self::Ready
@@ -168,6 +182,8 @@ impl<'a> Route<'a> {
             | Self::AuditHead
             | Self::Backup
             | Self::Feed
+            | Self::Introspect
+            | Self::Revoke
             | Self::Unknown => false,
         }
     }
@@ -190,7 +206,10 @@ impl<'a> Route<'a> {
             | Self::AccessKeyRotate(_)
             | Self::AdminKeyRotate
             | Self::VerifierKeyRotate
+            | Self::Introspect
+            | Self::Revoke
             | Self::Backup => &[Method::POST],
+            Self::Accounts(place) => place.methods(),
             Self::Keysets | Self::AccessKeys | Self::Revocations(_) => &[Method::GET, Method::POST],
             Self::Keyset(_) => &[Method::GET, Method::PATCH, Method::DELETE],
             // Whatever a proxy asks with is taken, and answered by itself.
@@ -228,6 +247,9 @@ pub(crate) fn body_limit(path: &str) -> usize {
         | Route::AuditHead
         | Route::Backup
         | Route::Feed
+        | Route::Accounts(_)
+        | Route::Introspect
+        | Route::Revoke
         | Route::Unknown => GRANT_BODY_BYTES_MAX,
     }
 }
@@ -282,7 +304,8 @@ async fn answer(
     if !route.methods().contains(request.method()) {
         return Ok(not_allowed(route));
     }
-    if [Method::POST, Method::PATCH].contains(request.method()) {
+    let is_form = matches!(route, Route::Introspect | Route::Revoke);
+    if !is_form && [Method::POST, Method::PATCH].contains(request.method()) {
         access::check_media_type(request)?;
     }
     if route.gives_access(request.method()) {
@@ -329,6 +352,13 @@ async fn answer(
         Route::Backup => backup::backup(service).await,
         Route::Feed => Err(ErrorCode::NotFound
             .because("the feed is a stream: it is served on the internal listener only")),
+        Route::Accounts(place) => accounts::respond(service, place, request.method(), body).await,
+        Route::Introspect => oauth::introspect(service, request),
+        Route::Revoke => {
+            let answer = oauth::revoke(service, request).await;
+            service.metrics().revoked(answer.is_ok());
+            answer
+        }
         Route::ForwardAuth(_) | Route::Unknown => Err(no_such_route()),
     }
 }

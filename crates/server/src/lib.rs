@@ -20,9 +20,11 @@ mod held;
 mod internal;
 mod issue;
 mod judge;
+mod jws_keys;
 mod keyset;
 mod log;
 mod metrics;
+mod oem;
 mod query;
 mod rules;
 mod server;
@@ -30,6 +32,7 @@ mod service;
 mod signature;
 mod tls;
 mod trace;
+mod well_known;
 
 pub use audit::{
     AuditChain, AuditHead, AuditLog, AuditOptions, ChainFault, InvalidAuditHead, OnAuditFailure,

@@ -3,13 +3,14 @@
 mod access;
 mod audited;
 mod live;
+mod tokens;
 mod writes;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use arc_swap::{ArcSwap, Guard};
+use arc_swap::{ArcSwap, ArcSwapOption, Guard};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::BodyExt as _;
@@ -30,13 +31,15 @@ use crate::feed::Feed;
 use crate::gateway::{self, Gateway};
 use crate::held::Held;
 use crate::internal::{self, Caller};
+use crate::jws_keys::IssuerKeys;
 use crate::keyset::Prepared;
 use crate::metrics::Metrics;
 use crate::rules::Rules;
 use crate::signature::SigningKeys;
-use crate::{access_manager, server::StartError};
+use crate::{access_manager, oem, server::StartError, well_known};
 
 pub(crate) use live::Live;
+pub(crate) use tokens::AnyToken;
 pub(crate) use writes::store_error;
 
 /// The server without its sockets: it answers the requests of both listeners.
@@ -62,6 +65,7 @@ struct Inner {
     metrics: Metrics,
     patterns: PatternCache,
     prepared: ArcSwap<HashMap<String, Arc<Prepared>>>,
+    issuer_keys: ArcSwapOption<IssuerKeys>,
     nobody: String,
     backups: PathBuf,
 }
@@ -133,6 +137,7 @@ impl Service {
                 metrics,
                 patterns: PatternCache::new(PATTERN_CACHE_BYTES),
                 prepared: ArcSwap::default(),
+                issuer_keys: ArcSwapOption::empty(),
                 nobody,
                 backups: config.data_dir.join("backups"),
             }),
@@ -165,6 +170,19 @@ impl Service {
         }
         let peer = request.extensions().get::<ClientAddress>();
         let peer = peer.map(|address| address.0);
+        if request.method() == http::Method::GET
+            && let Some(document) = well_known::document(self, path)
+        {
+            return Ok(document.map(ResponseBody::from));
+        }
+        if oem::serves(path) {
+            let (head, body) = request.into_parts();
+            let body = body.read(GRANT_BODY_BYTES_MAX).await?;
+            let request = Request::from_parts(head, body);
+            let account = Actor::new(By::ApiKey, peer);
+            let response = account.acts(async { oem::respond(self, &request) }).await;
+            return Ok(response.map(ResponseBody::from));
+        }
         if !access_manager::serves(path) {
             let client = Actor::new(By::Client, peer);
             return client.acts(gateway::respond(self, request)).await;

@@ -9,12 +9,14 @@ mod compact;
 mod crt;
 mod error;
 mod header;
+mod jwk;
 mod key;
 mod oem;
 mod verified;
 
 pub use crt::{ChannelAccess, CrtClaims, Product};
 pub use error::{JwsError, JwsKeyError};
+pub use jwk::Jwk;
 pub use key::{JwsKey, JwsKeyRecord, JwsKeys};
 pub use oem::OemClaims;
 pub use verified::{JwsClaims, VerifiedJws, verify_jws};

@@ -21,7 +21,7 @@ pub use error::{Defect, EncodeError, InspectError, Malformed, TextError, VerifyE
 pub use inspect::{UntrustedClaims, UntrustedToken};
 #[cfg(feature = "jws")]
 pub use jws::{
-    ChannelAccess, CrtClaims, JwsClaims, JwsError, JwsKey, JwsKeyError, JwsKeyRecord, JwsKeys,
+    ChannelAccess, CrtClaims, Jwk, JwsClaims, JwsError, JwsKey, JwsKeyError, JwsKeyRecord, JwsKeys,
     OemClaims, Product, VerifiedJws, verify_jws,
 };
 pub use key::{KeyPeriod, KeyRing, MacKey};

@@ -59,6 +59,18 @@ pub(super) const DRIVERS: &[Driver] = &[
         kind: Kind::Bare,
         args: &["js/http.mjs"],
     },
+    Driver {
+        name: "python-jwt",
+        folder: "python-jwt",
+        kind: Kind::Python,
+        args: &["python-jwt/driver.py"],
+    },
+    Driver {
+        name: "js-jose",
+        folder: "js/jose",
+        kind: Kind::Node,
+        args: &["js/jose/driver.mjs"],
+    },
 ];
 
 impl Driver {

@@ -10,6 +10,7 @@
     reason = "a test may panic, and say why it is skipped"
 )]
 
+mod accounts;
 mod flows;
 mod incident;
 mod logs;

@@ -33,6 +33,7 @@ pub(crate) fn command(arguments: &[impl AsRef<OsStr>]) -> Command {
         "USHER_SERVER",
         "USHER_ADMIN_KEY",
         "USHER_KEYSET",
+        "USHER_ACCOUNT",
         "USHER_MASTER_KEY",
         "USHER_MASTER_KEY_FILE",
     ] {

@@ -20,6 +20,9 @@ pub(crate) enum Event {
     KeysetChanged,
     KeysetRotated,
     KeysetDeleted,
+    AccountCreated,
+    AccountChanged,
+    AccountDeleted,
     BackupMade,
     KeyCreated,
     KeyRotated,
@@ -49,6 +52,8 @@ pub(crate) enum By {
     Key { name: String, role: &'static str },
     /// The secret key of the keyset.
     SecretKey,
+    /// An API key of the account.
+    ApiKey,
     /// Whoever is refused.
     Client,
     /// A trusted peer without a key.

@@ -82,6 +82,7 @@ struct File {
     data_dir: Option<PathBuf>,
     master_key_file: Option<PathBuf>,
     listen: Option<core::net::SocketAddr>,
+    issuer: Option<String>,
     internal_listen: Option<core::net::SocketAddr>,
     internal_allow_remote: Option<bool>,
     internal_hosts: Option<Vec<String>>,
@@ -274,6 +275,7 @@ fn list(text: &str) -> Vec<String> {
 const ADDRESS: &str = "an address with a port, such as 127.0.0.1:8080";
 /// How long a revocation may go unseen behind a cache, in seconds.
 const CACHE_SECONDS_MAX: u64 = 10;
+const ISSUER: &str = "http:// or https:// with a host, such as https://access.example.com, without a slash at the end";
 const CACHE_SECONDS: &str = "a whole number, at most 10";
 pub(super) const COUNT: &str = "a whole number, at least 1";
 pub(super) const NUMBER: &str = "a whole number";
@@ -285,6 +287,7 @@ impl File {
         from.set("USHER_DATA_DIR", "a path", &mut self.data_dir);
         from.set("USHER_MASTER_KEY_FILE", "a path", &mut self.master_key_file);
         from.set("USHER_LISTEN", ADDRESS, &mut self.listen);
+        from.set("USHER_ISSUER", ISSUER, &mut self.issuer);
         from.set("USHER_INTERNAL_LISTEN", ADDRESS, &mut self.internal_listen);
         from.set(
             "USHER_INTERNAL_ALLOW_REMOTE",
@@ -349,6 +352,12 @@ impl File {
             Err(error) => from.errors.push(error),
         }
         config.listen = self.listen.unwrap_or(config.listen);
+        if let Some(issuer) = self.issuer {
+            if !is_issuer(&issuer) {
+                from.wrong("issuer", ISSUER);
+            }
+            config.issuer = Some(issuer);
+        }
         config.internal_listen = self.internal_listen.unwrap_or(config.internal_listen);
         config.internal_allow_remote = self.internal_allow_remote.unwrap_or(false);
         config.internal_hosts = self.internal_hosts.unwrap_or_default();
@@ -478,6 +487,23 @@ fn all_different(keysets: &[DeclaredKeyset]) -> Result<(), ConfigError> {
         }
     }
     Ok(())
+}
+
+/// A URL without query, fragment, user and slash at the end (RFC 8414 section
+/// 2): tokens name it byte for byte.
+fn is_issuer(text: &str) -> bool {
+    let Ok(uri) = text.parse::<http::Uri>() else {
+        return false;
+    };
+    let user = uri
+        .authority()
+        .is_none_or(|authority| authority.as_str().contains('@'));
+    let scheme = uri.scheme_str();
+    matches!(scheme, Some("http" | "https"))
+        && !user
+        && uri.query().is_none()
+        && !text.contains('#')
+        && !text.ends_with('/')
 }
 
 /// A network, or a single address.

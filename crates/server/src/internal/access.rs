@@ -135,15 +135,29 @@ fn is_address(name: &str) -> bool {
     name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok()
 }
 
+/// The body of the RFCs on OAuth: a form.
+pub(super) fn check_form(request: &Request<Bytes>) -> Result<(), ApiError> {
+    if is_media_type(request, "application/x-www-form-urlencoded") {
+        return Ok(());
+    }
+    Err(ErrorCode::UnsupportedMediaType
+        .because("the body must be a form or JSON, without a content encoding")
+        .at("Content-Type"))
+}
+
 /// Anything a browser can send across origins without asking is refused.
 pub(super) fn check_media_type(request: &Request<Bytes>) -> Result<(), ApiError> {
+    if is_media_type(request, "application/json") {
+        return Ok(());
+    }
+    Err(ErrorCode::UnsupportedMediaType
+        .because("the body must be `application/json` without a content encoding")
+        .at("Content-Type"))
+}
+
+fn is_media_type(request: &Request<Bytes>, wanted: &str) -> bool {
     let media = only(request, header::CONTENT_TYPE.as_str())
         .map(|value| value.split(';').next().unwrap_or("").trim());
     let encoded = request.headers().contains_key(header::CONTENT_ENCODING);
-    if encoded || !media.is_some_and(|media| media.eq_ignore_ascii_case("application/json")) {
-        return Err(ErrorCode::UnsupportedMediaType
-            .because("the body must be `application/json` without a content encoding")
-            .at("Content-Type"));
-    }
-    Ok(())
+    !encoded && media.is_some_and(|media| media.eq_ignore_ascii_case(wanted))
 }

@@ -5,7 +5,8 @@ use core::net::IpAddr;
 use token_core::VerifiedClaims;
 use token_policy::Decision;
 use token_store::{
-    AccessKey, AccessKeyChange, Keyset, KeysetChange, Outcome, Revocation, Rotation,
+    AccessKey, AccessKeyChange, AccountChange, AccountChanged, AccountStep, Keyset, KeysetChange,
+    Outcome, Revocation, Rotation,
 };
 
 use super::Service;
@@ -163,6 +164,22 @@ impl Service {
         self.audit().changed(vec![entry]).await;
     }
 
+    pub(super) async fn audit_account(
+        &self,
+        event: Event,
+        what: &'static str,
+        changed: &AccountChanged,
+    ) {
+        let mut entry = self
+            .entry(event)
+            .with("account", changed.account.id)
+            .with("change", what);
+        if let Some(made) = &changed.made {
+            entry = entry.with("made", made.as_str());
+        }
+        self.audit().changed(vec![entry]).await;
+    }
+
     /// A key opened something: written down once an hour for each key.
     pub(crate) fn key_used(&self, key: &AccessKey, actor: &Actor) {
         let now = self.now();
@@ -230,6 +247,30 @@ impl Service {
                     None => entry,
                 }
             });
+        }
+    }
+}
+
+/// How the audit log calls a change of accounts, and what it changes.
+pub(super) const fn account_event(change: &AccountChange) -> (Event, &'static str) {
+    match change {
+        AccountChange::Create { .. } => (Event::AccountCreated, "account"),
+        AccountChange::Delete { .. } => (Event::AccountDeleted, "account"),
+        AccountChange::Change { step, .. } => {
+            let what = match step {
+                AccountStep::AddApiKey { .. } => "api_key_added",
+                AccountStep::RemoveApiKey { .. } => "api_key_removed",
+                AccountStep::Rotate { emergency: false } => "signing_key_announced",
+                AccountStep::Rotate { emergency: true } => "signing_key_replaced",
+                AccountStep::CreateApplication { .. } => "application_created",
+                AccountStep::DeleteApplication { .. } => "application_deleted",
+                AccountStep::AddKeyset { .. } => "keyset_added",
+                AccountStep::RemoveKeyset { .. } => "keyset_removed",
+                AccountStep::CreateCustomer { .. } => "customer_created",
+                AccountStep::AssignKeysets { .. } => "keysets_assigned",
+                AccountStep::DeleteCustomer { .. } => "customer_deleted",
+            };
+            (Event::AccountChanged, what)
         }
     }
 }

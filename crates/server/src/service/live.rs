@@ -18,6 +18,8 @@ pub(crate) struct Live {
     pub(crate) access: Access,
     pub(crate) gateway: Arc<Gateway>,
     pub(crate) rules: Arc<Rules>,
+    /// Who issues, in JWS tokens and in the well-known documents.
+    pub(crate) issuer: String,
     /// For new connections of the public listener.
     pub(crate) public: Terms,
     /// For new connections of the internal listener.
@@ -35,6 +37,7 @@ impl Live {
                 .limiting(config.failed_attempts_per_minute),
             gateway: Arc::new(Gateway::new(config)?),
             rules: Arc::new(rules),
+            issuer: config.issuer_name(),
             public,
             internal,
         })

@@ -6,13 +6,13 @@ use std::time::Instant;
 
 use token_core::{TokenKind, UnixSeconds, VerifiedClaims};
 use token_store::{
-    AccessKeyChange, ChangedAccessKey, Keyset, KeysetChange, Listing, Outcome, Revocation,
-    StoreError,
+    AccessKeyChange, AccountChange, AccountChanged, ChangedAccessKey, InvalidAccount, Keyset,
+    KeysetChange, Listing, Outcome, Revocation, StoreError,
 };
 use tokio::sync::oneshot;
 
 use super::Service;
-use super::audited::access_key_event;
+use super::audited::{access_key_event, account_event};
 use crate::error::{ApiError, ErrorCode};
 use crate::keyset::Prepared;
 
@@ -124,6 +124,20 @@ impl Service {
         Ok(keyset)
     }
 
+    /// Changes accounts and what is in them.
+    pub(crate) async fn change_account(
+        &self,
+        change: AccountChange,
+    ) -> Result<AccountChanged, StoreError> {
+        let (event, what) = account_event(&change);
+        let changed = written(self, |sender| {
+            self.store().submit_account_change(change, tell(sender));
+        })
+        .await?;
+        self.audit_account(event, what, &changed).await;
+        Ok(changed)
+    }
+
     /// Changes the keys of the internal API.
     pub(crate) async fn change_access_key(
         &self,
@@ -152,6 +166,20 @@ pub(crate) fn store_error(error: &StoreError) -> ApiError {
         }
         StoreError::TooManySigningKeys { .. } => ErrorCode::TooManySigningKeys.because(message),
         StoreError::RotationPending { .. } => ErrorCode::RotationPending.because(message),
+        StoreError::Account(
+            InvalidAccount::UnknownAccount
+            | InvalidAccount::UnknownApplication
+            | InvalidAccount::UnknownKeyset
+            | InvalidAccount::UnknownCustomer
+            | InvalidAccount::UnknownApiKey,
+        ) => ErrorCode::NotFound.because(message),
+        StoreError::Account(
+            InvalidAccount::ExternalIdTaken
+            | InvalidAccount::KeysetTaken
+            | InvalidAccount::ApiKeyTaken
+            | InvalidAccount::TooMany { .. },
+        ) => ErrorCode::AccountConflict.because(message),
+        StoreError::Account(_) => ErrorCode::InvalidRequest.because(message),
         StoreError::Setting(token_store::InvalidSetting::Conflict) => {
             ErrorCode::SettingConflict.because(message).at("settings")
         }

@@ -23,6 +23,7 @@ mod internal;
 mod listener;
 mod log;
 mod metrics;
+mod oem;
 mod overload;
 mod proxies;
 mod regressions;

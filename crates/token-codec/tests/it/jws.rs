@@ -407,3 +407,19 @@ fn no_secret_is_shown() {
     let shown = format!("{record:?} {token:?} {:?}", good.keys());
     assert!(!shown.contains("demo secret") && !shown.contains("display_name"));
 }
+
+/// RFC 8037 appendix A.1 to A.3: the public key of a seed, and its thumbprint.
+#[test]
+fn a_public_key_is_named_by_its_thumbprint() {
+    let seed = URL_SAFE_NO_PAD
+        .decode("nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A")
+        .unwrap();
+    let key = JwsKey::ed25519(&seed.try_into().unwrap()).unwrap();
+    let jwk = serde_json::to_value(key.jwk().unwrap()).unwrap();
+    let expected = serde_json::json!({"kty": "OKP", "crv": "Ed25519",
+        "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwaaPJHURo",
+        "kid": "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k",
+        "alg": "EdDSA", "use": "sig"});
+    assert_eq!(jwk, expected);
+    assert!(JwsKey::hs512(&[7; 64]).unwrap().jwk().is_none());
+}
