@@ -217,7 +217,11 @@ fn table(label: &str, rows: &[Value]) -> String {
     let headings: Vec<&str> = headings.iter().map(String::as_str).collect();
     let mut table = Table::new(&headings);
     for row in rows {
-        table.row(names.iter().map(|name| cell(row.get(name.as_str()).unwrap_or(&Value::Null))));
+        table.row(
+            names
+                .iter()
+                .map(|name| cell(row.get(name.as_str()).unwrap_or(&Value::Null))),
+        );
     }
     format!("{label}\n{}", table.render())
 }

@@ -251,6 +251,7 @@ fn every_key_has_a_variable_that_works() {
                 "USHER_AUDIT_ON_FAILURE" => "refuse",
                 "USHER_TRUSTED_PEERS" => "10.0.0.1",
                 "USHER_UPSTREAM" => "sandbox",
+                "USHER_ISSUER" => "https://access.example.com",
                 "USHER_MASTER_KEY_FILE" => master_key.to_str().unwrap(),
                 _ => "7",
             };
