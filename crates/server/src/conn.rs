@@ -7,6 +7,7 @@ mod body;
 mod framing;
 mod guarded;
 mod serve;
+mod tunnel;
 
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -27,6 +28,7 @@ use crate::metrics::ConnectionMetrics;
 use crate::trace::Trace;
 
 pub use body::{RequestBody, ResponseBody};
+pub(crate) use tunnel::Tunnel;
 
 /// What answers the requests of a listener.
 pub trait Handler: Send + Sync + 'static {

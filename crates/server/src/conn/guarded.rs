@@ -9,12 +9,15 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
 use super::framing::Framing;
+use super::tunnel::Opened;
 
 /// A stream on which the peer must frame its messages strictly and must not
 /// stop reading.
 pub(super) struct Guarded<S> {
     stream: S,
     framing: Framing,
+    /// Whether there are no more messages.
+    opened: Opened,
     /// Whether the end of what is broken was given.
     ended: bool,
     writing: Stall,
@@ -28,10 +31,11 @@ struct Stall {
 }
 
 impl<S> Guarded<S> {
-    pub(super) fn new(stream: S, patience: Duration) -> Self {
+    pub(super) fn new(stream: S, patience: Duration, opened: Opened) -> Self {
         Self {
             stream,
             framing: Framing::default(),
+            opened,
             ended: false,
             writing: Stall::new(patience),
             flushing: Stall::new(patience),
@@ -78,7 +82,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
         }
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
-        if let Some(new) = buffer.filled_mut().get_mut(before..) {
+        if let Some(new) = buffer.filled_mut().get_mut(before..)
+            && !self.opened.get()
+        {
             self.framing.check(new);
         }
         Poll::Ready(Ok(()))

@@ -27,6 +27,7 @@ use tracing::{Instrument as _, Span};
 
 use super::body::{RequestBody, ResponseBody};
 use super::guarded::Guarded;
+use super::tunnel::{Opened, Tunnel};
 use super::{ConnectionLimits, Handler, Refusal, Terms};
 
 /// What hyper buffers of a head, in bytes. Twice what we take, so that a head
@@ -87,20 +88,23 @@ async fn requests<S, H>(
     // hyper's own timer starts once it knows the version of HTTP. Until the
     // first head is complete, this one is in force.
     let head_seen = Arc::new(AtomicBool::new(false));
-    let service = service_fn(|request| {
+    let opened = Opened::default();
+    let (tunnel, mut carried) = Tunnel::new(opened.clone());
+    let service = service_fn(|mut request| {
+        request.extensions_mut().insert(tunnel.clone());
         head_seen.store(true, Ordering::Relaxed);
         let handler = Arc::clone(&handler);
         async move { Ok::<_, Infallible>(answer(&*handler, peer, request, limits).await) }
     });
     let builder = builder(&limits);
-    let stream = TokioIo::new(Guarded::new(stream, limits.write));
-    let mut connection = pin!(builder.serve_connection(stream, service));
+    let stream = TokioIo::new(Guarded::new(stream, limits.write, opened));
+    let mut connection = pin!(builder.serve_connection_with_upgrades(stream, service));
     let mut first_head = pin!(sleep(limits.head));
     let (mut waiting, mut stopping) = (true, false);
     loop {
         tokio::select! {
             // An error here is the peer's doing; there is nobody left to tell.
-            _ = connection.as_mut() => return,
+            _ = connection.as_mut() => break,
             () = first_head.as_mut(), if waiting => {
                 if !head_seen.load(Ordering::Relaxed) {
                     return;
@@ -112,6 +116,9 @@ async fn requests<S, H>(
                 stopping = true;
             }
         }
+    }
+    if let Ok(carrying) = carried.try_recv() {
+        carrying.await;
     }
 }
 

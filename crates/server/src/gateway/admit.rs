@@ -5,9 +5,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderName, Method, Response, StatusCode, Version, header};
+use hyper::body::Body as _;
 use token_codec::VerifiedToken;
 use token_core::VerifiedClaims as _;
 use token_policy::{Asked, Classified, ClassifyError, Decision, Family, Operation, Reason};
+use tokio::sync::Semaphore;
+use tokio::task::yield_now;
 
 use super::cors;
 use super::refused::Refused;
@@ -15,6 +18,7 @@ use super::{DECISION_BODY_BYTES_MAX, root};
 use crate::access_manager::METHOD_OVERRIDES;
 use crate::conn::{Refusal, RequestBody};
 use crate::judge::{Asking, judge};
+use crate::keyset::Prepared;
 use crate::metrics::{INVALID_SIGNATURE, Via};
 use crate::service::Service;
 use crate::trace;
@@ -43,6 +47,8 @@ pub(super) struct Admitted {
     pub(super) token: Option<Arc<VerifiedToken<'static>>>,
     /// The header in which the upstream learns the uuid of the token.
     pub(super) uuid_header: Option<HeaderName>,
+    /// Whether the connection is to be upgraded.
+    pub(super) upgrades: bool,
     /// The very bytes that were received, read or not.
     pub(super) body: RequestBody,
 }
@@ -81,12 +87,23 @@ pub(super) async fn admit(
     };
     let classified = classified.map_err(|error| unclassified(service, target, &error))?;
     let family = classified.family;
+    let upgrades = check_upgrade(head, &classified, &body).map_err(|refused| {
+        let code = Reason::InvalidRequest.code();
+        decided(service, Decision::Deny, code, Some(&classified));
+        stop(family)(refused)
+    })?;
     let mut body = body;
     if family != Family::Http && [Method::GET, Method::DELETE].contains(&head.method) {
         // No such operation has a body, and none is passed on.
         body.discard(0).await?;
         body = RequestBody::from(Bytes::new());
     }
+    let owner = match &classified.token {
+        Some(token) if operation(&classified) == Some(Operation::Time) => {
+            owner_of(service, token.as_str()).await
+        }
+        _ => None,
+    };
     let token = if is_signed(&classified) {
         check_one_credential(&classified).map_err(|refused| {
             let code = Reason::AmbiguousRequest.code();
@@ -101,13 +118,14 @@ pub(super) async fn admit(
         body = RequestBody::from(signed);
         None
     } else {
-        with_token(service, &classified).map_err(stop(family))?
+        with_token(service, &classified, owner.as_deref()).map_err(stop(family))?
     };
     Ok(Admitted {
         operation: operation(&classified),
         family,
         token,
         uuid_header: classified.uuid_header.and_then(|name| name.parse().ok()),
+        upgrades,
         body,
     })
 }
@@ -174,14 +192,35 @@ fn check_form(head: &Parts) -> Result<(), Refused> {
     {
         return bad("Method override is not supported");
     }
-    if headers.contains_key(header::UPGRADE) {
-        return bad("Upgrade is not supported");
-    }
     if head.uri.path().starts_with("/v2/auth/") {
         return bad("Access Manager v2 is not served; grant a token with POST \
              /v3/pam/{subscribe key}/grant");
     }
     Ok(())
+}
+
+/// Whether the connection is to become a WebSocket (RFC 6455 section 4.1). A
+/// rule must name it, and nothing else is ever upgraded to: with `h2c` the
+/// upstream would take requests that nobody decided on.
+fn check_upgrade(
+    head: &Parts,
+    classified: &Classified<'_>,
+    body: &RequestBody,
+) -> Result<bool, Refused> {
+    let mut asked = head.headers.get_all(header::UPGRADE).iter();
+    let Some(protocol) = asked.next() else {
+        return Ok(false);
+    };
+    let is_websocket = protocol.as_bytes().eq_ignore_ascii_case(b"websocket")
+        && asked.next().is_none()
+        && head.method == Method::GET
+        && head.version == Version::HTTP_11
+        && body.is_end_stream();
+    if classified.upgrade && is_websocket {
+        return Ok(true);
+    }
+    let message = "Upgrade is not supported";
+    Err(Refused::new(StatusCode::BAD_REQUEST, message))
 }
 
 /// A body that a decision is read from is read as it is.
@@ -226,20 +265,38 @@ fn family_of(service: &Service, target: &str) -> Family {
     row.map_or(otherwise, |(_, family)| *family)
 }
 
+/// The keyset of a token on `time`, which names none. One such search runs at a
+/// time, and pauses: with many keysets, strangers cost one core at most and
+/// hold up nobody else.
+async fn owner_of(service: &Service, token: &str) -> Option<Arc<Prepared>> {
+    static SEARCH: Semaphore = Semaphore::const_new(1);
+    let _alone = SEARCH.acquire().await.ok()?;
+    for keysets in service.keysets().chunks(KEYSETS_PER_PAUSE) {
+        let mut keysets = keysets.iter();
+        if let Some(owner) = keysets.find(|keyset| service.verify(token, keyset).is_ok()) {
+            return Some(Arc::clone(owner));
+        }
+        yield_now().await;
+    }
+    None
+}
+
+/// How many keysets a search tries before others get a turn: some 20 us.
+const KEYSETS_PER_PAUSE: usize = 64;
+
 fn with_token(
     service: &Service,
     classified: &Classified<'_>,
+    owner: Option<&Prepared>,
 ) -> Result<Option<Arc<VerifiedToken<'static>>>, Refused> {
     let mut asking = Asking::of(classified);
-    let owner;
-    if operation(classified) == Some(Operation::Time)
-        && let Some(token) = asking.token
-    {
-        // A token is good for a keyset, and `time` names none.
-        let mut keysets = service.keysets().into_iter();
-        owner = keysets.find(|keyset| service.verify(token, keyset).is_ok());
-        let invalid = || Refused::reason(Reason::InvalidToken);
-        asking.subscribe_key = Some(owner.as_ref().ok_or_else(invalid)?.subscribe_key());
+    if operation(classified) == Some(Operation::Time) && asking.token.is_some() {
+        let Some(owner) = owner else {
+            let code = Reason::InvalidToken.code();
+            decided(service, Decision::Deny, code, Some(classified));
+            return Err(Refused::reason(Reason::InvalidToken));
+        };
+        asking.subscribe_key = Some(owner.subscribe_key());
     }
     let judged = judge(service, asking, classified.asked(), classified.targets());
     let (decision, code) = match &judged {

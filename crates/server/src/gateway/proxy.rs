@@ -11,26 +11,30 @@ use core::time::Duration;
 use std::path::Path;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::request::Parts;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{
     HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri, Version, header,
 };
 use hyper::body::{Body as _, Incoming};
+use hyper::upgrade::OnUpgrade;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
+use token_codec::VerifiedToken;
 use token_policy::Operation;
+use tokio::io::copy_bidirectional;
 use tokio::time::timeout;
 
 use super::admit::{Admitted, Stop};
 use super::hold::{held, until_refused};
 use super::refused::Refused;
-use crate::conn::{Refusal, RequestBody, ResponseBody};
+use crate::conn::{Refusal, RequestBody, ResponseBody, Tunnel};
 use crate::server::StartError;
 use crate::service::Service;
 
@@ -100,6 +104,9 @@ impl Proxy {
         let target = head.uri.path_and_query().cloned();
         let target = target.unwrap_or_else(|| PathAndQuery::from_static("/"));
         strip(&mut head.headers);
+        if admitted.upgrades {
+            upgrade(&mut head.headers);
+        }
         join_cookies(&mut head.headers);
         head.headers.remove(header::HOST);
         if admitted.body.size_hint().exact().is_none() {
@@ -157,9 +164,10 @@ fn roots(certificates: Option<&Path>) -> Result<RootCertStore, StartError> {
 pub(super) async fn answer(
     service: &Service,
     proxy: &Proxy,
-    head: Parts,
+    mut head: Parts,
     mut admitted: Admitted,
 ) -> Result<Response<ResponseBody>, Stop> {
+    let client = admitted.upgrades.then(|| Takeover::of(&mut head)).flatten();
     let (family, operation) = (admitted.family, admitted.operation);
     let refuse = |refused: &Refused| Stop::Answer(refused.response(family, service.now()));
     let bad_gateway = || refuse(&Refused::new(StatusCode::BAD_GATEWAY, "Bad Gateway"));
@@ -178,7 +186,10 @@ pub(super) async fn answer(
         Ok(Ok(response)) if response.status() != StatusCode::SWITCHING_PROTOCOLS => {
             Ok(pass_back(response).map(|body| held(service, token, body)))
         }
-        Ok(Ok(_)) => Err(bad_gateway()),
+        Ok(Ok(response)) => {
+            let client = client.ok_or_else(bad_gateway)?;
+            Ok(tunnel(service, token, client, response))
+        }
         Ok(Err(error)) => Err(client_fault(&error).map_or_else(
             || {
                 tracing::warn!(error = %chain(&error), "the upstream did not answer");
@@ -194,6 +205,54 @@ pub(super) async fn answer(
             )))
         }
     }
+}
+
+/// A connection that may be taken over.
+struct Takeover {
+    tunnel: Tunnel,
+    upgraded: OnUpgrade,
+}
+
+impl Takeover {
+    fn of(head: &mut Parts) -> Option<Self> {
+        Some(Self {
+            tunnel: head.extensions.remove()?,
+            upgraded: head.extensions.remove()?,
+        })
+    }
+}
+
+/// 101, and then bytes both ways for as long as `token` is good.
+fn tunnel(
+    service: &Service,
+    token: Option<Arc<VerifiedToken<'static>>>,
+    client: Takeover,
+    mut response: Response<Incoming>,
+) -> Response<ResponseBody> {
+    let upstream = hyper::upgrade::on(&mut response);
+    let mut passed = pass_back(response).map(|_| ResponseBody::from(Bytes::new()));
+    upgrade(passed.headers_mut());
+    let service = service.clone();
+    let upgraded = client.upgraded;
+    client.tunnel.open(async move {
+        let carrying = async {
+            let (client, upstream) = tokio::try_join!(upgraded, upstream)?;
+            let (mut client, mut upstream) = (TokioIo::new(client), TokioIo::new(upstream));
+            // An error is the end of one of them, and so of both.
+            drop(copy_bidirectional(&mut client, &mut upstream).await);
+            Ok::<_, hyper::Error>(())
+        };
+        tokio::select! {
+            _ended = carrying => {}
+            _refused = until_refused(&service, token.as_deref()) => {}
+        }
+    });
+    passed
+}
+
+fn upgrade(headers: &mut HeaderMap) {
+    headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
 }
 
 /// The answer without what belongs to our connection with the upstream.

@@ -7,5 +7,6 @@ mod operations;
 mod public;
 mod root;
 mod transports;
+mod upgrade;
 mod upstream;
 pub(crate) mod world;
