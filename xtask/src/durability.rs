@@ -13,7 +13,7 @@ use crate::repository::Repository;
 /// How a test marks a row.
 const MARK: &str = "table: ";
 
-const SUITES: [Suite; 6] = [
+const SUITES: [Suite; 8] = [
     Suite {
         package: "token-store",
         test: "kill::",
@@ -49,6 +49,18 @@ const SUITES: [Suite; 6] = [
         test: "scale::",
         variable: "USHER_SCALE_ENTRIES",
         count: "10000000",
+    },
+    Suite {
+        package: "token-replication",
+        test: "reach::",
+        variable: "USHER_REPLICATION_REVOCATIONS",
+        count: "10000",
+    },
+    Suite {
+        package: "token-replication",
+        test: "faults::",
+        variable: "USHER_REPLICATION_KILLS",
+        count: "20",
     },
 ];
 

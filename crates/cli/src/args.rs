@@ -110,6 +110,13 @@ pub(crate) struct Serve {
     /// `sandbox`, which answers them itself and stores nothing.
     #[arg(long, value_name = "URL")]
     pub(crate) upstream: Option<Upstream>,
+    /// NATS servers through which nodes share revocations and keysets; needs a
+    /// feed key and a cluster key (docs/cluster.md).
+    #[arg(long, value_name = "URL")]
+    pub(crate) nats: Option<String>,
+    /// Say, once, that a new cluster has nothing to wait for.
+    #[arg(long)]
+    pub(crate) seed_epoch: bool,
     /// How records are written to standard error: text or json.
     #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = ["text", "json"])]
     pub(crate) log: String,

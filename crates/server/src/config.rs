@@ -1,6 +1,7 @@
 //! `usher.toml` and the `USHER_*` variables.
 
 mod audit;
+mod cluster;
 mod document;
 mod master_key;
 mod read;
@@ -22,6 +23,7 @@ use crate::audit::AuditOptions;
 use crate::conn::ConnectionLimits;
 use crate::tls::TlsFiles;
 
+pub use cluster::{Cluster, RevokeAck};
 pub use master_key::read_master_key;
 pub use read::ConfigError;
 pub use upstream::{InvalidUpstream, Upstream};
@@ -77,6 +79,8 @@ pub struct Config {
     pub audit: AuditOptions,
     /// The limits of both listeners.
     pub limits: ConnectionLimits,
+    /// Other nodes.
+    pub cluster: Cluster,
     /// Keysets that must exist.
     pub keysets: Vec<DeclaredKeyset>,
 }
@@ -175,6 +179,7 @@ impl Default for Config {
             failed_attempts_per_minute: NonZeroU32::new(60),
             audit: AuditOptions::default(),
             limits: ConnectionLimits::default(),
+            cluster: Cluster::default(),
             keysets: Vec::new(),
         }
     }

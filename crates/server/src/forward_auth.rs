@@ -27,6 +27,10 @@ use original::Original;
 
 pub(crate) use original::Flavour;
 
+/// What the deny list must have reached, as a proxy knows from an answer to a
+/// revocation.
+const MIN_SEQUENCE: &str = "x-usher-min-sequence";
+
 /// Answers the auth request of a trusted peer.
 pub(crate) fn respond(
     service: &Service,
@@ -70,12 +74,14 @@ fn decide(service: &Service, flavour: Flavour, request: &Request<Bytes>) -> Verd
         let reason = Reason::SecretKeyRequired;
         return Verdict::deny(reason.code(), reason.to_string()).on(&classified);
     }
-    let judged = match judge(
-        service,
-        Asking::of(&classified),
-        classified.asked(),
-        classified.targets(),
-    ) {
+    let mut asking = Asking::of(&classified);
+    // Of several the one that is not reached; what is no text is not, either.
+    asking.min_sequence = headers
+        .get_all(MIN_SEQUENCE)
+        .iter()
+        .map(|value| value.to_str().unwrap_or_default())
+        .find(|sequence| !service.has_reached(sequence));
+    let judged = match judge(service, asking, classified.asked(), classified.targets()) {
         Ok(judged) => judged,
         Err(undecided) => {
             return Verdict::deny(undecided.code(), undecided.message()).on(&classified);

@@ -399,7 +399,12 @@ fn metrics(service: &Service) -> Response<Bytes> {
 }
 
 fn ready(service: &Service) -> Result<Response<Bytes>, ApiError> {
-    // Without replication a node is caught up as soon as its store is open.
+    // A node alone has caught up as soon as its store is open.
+    if !service.is_ready() {
+        return Err(ErrorCode::StoreUnavailable.because(
+            "the deny list is not up to date: this node does not know what the others revoked",
+        ));
+    }
     if service.has_keysets() {
         Ok(status("ready"))
     } else {

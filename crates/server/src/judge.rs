@@ -9,7 +9,7 @@ use token_policy::{
 };
 
 use crate::keyset::Prepared;
-use crate::service::Service;
+use crate::service::{DenyList, Service};
 
 /// Who asks, for which keyset.
 #[derive(Clone, Copy, Default)]
@@ -21,6 +21,8 @@ pub(crate) struct Asking<'a> {
     pub(crate) uuid: Option<&'a str>,
     /// The caller is whoever the token is bound to.
     pub(crate) caller_is_token: bool,
+    /// What the deny list must have reached.
+    pub(crate) min_sequence: Option<&'a str>,
 }
 
 /// A value that stands beside the request line and in it, unequal.
@@ -36,6 +38,7 @@ impl<'a> Asking<'a> {
             token: classified.token.as_ref().map(token_policy::Token::as_str),
             uuid: classified.uuid.as_deref(),
             caller_is_token: classified.uuid_header.is_some(),
+            min_sequence: None,
         }
     }
 
@@ -52,6 +55,7 @@ impl<'a> Asking<'a> {
             token: agreed(self.token, beside.token)?,
             uuid: agreed(self.uuid, beside.uuid)?,
             caller_is_token: self.caller_is_token || beside.caller_is_token,
+            min_sequence: beside.min_sequence.or(self.min_sequence),
         })
     }
 }
@@ -130,7 +134,10 @@ pub(crate) fn judge<'a>(
     }
     match asking.token {
         None => Ok(anonymous(request)),
-        Some(presented) => with_token(service, &keyset, request, presented),
+        Some(presented) => {
+            let deny_list = service.deny_list(keyset.settings(), asking.min_sequence);
+            with_token(service, &keyset, request, (presented, &deny_list))
+        }
     }
 }
 
@@ -146,12 +153,12 @@ fn with_token<'a>(
     service: &Service,
     keyset: &Prepared,
     request: Request<'a>,
-    presented: &str,
+    (presented, deny_list): (&str, &DenyList<'_>),
 ) -> Result<Judged<'a>, Undecided> {
     let token = service
         .verify(presented, keyset)
         .map_err(|_| Undecided::InvalidToken)?;
-    let response = authorize(&*token, &request, service.now(), service.store());
+    let response = authorize(&*token, &request, service.now(), deny_list);
     Ok(Judged {
         request,
         response,

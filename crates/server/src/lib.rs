@@ -39,7 +39,10 @@ pub use audit::{
 };
 pub use bytes::Bytes;
 pub use clock::SystemClock;
-pub use config::{Config, ConfigError, DeclaredKeyset, InvalidUpstream, Upstream, read_master_key};
+pub use config::{
+    Cluster, Config, ConfigError, DeclaredKeyset, InvalidUpstream, RevokeAck, Upstream,
+    read_master_key,
+};
 pub use conn::{ConnectionLimits, Handler, Listener, Refusal, RequestBody, ResponseBody};
 pub use grant_body::read_grant;
 pub use http;

@@ -113,6 +113,11 @@ pub(crate) struct State {
     pub(crate) keysets: Gauge,
     pub(crate) commits: Gauge,
     pub(crate) held_answers: Gauge,
+    pub(crate) age: Gauge,
+    pub(crate) log_connected: Gauge,
+    pub(crate) log_conflicts: Gauge,
+    pub(crate) log_refused: Gauge,
+    pub(crate) log_read_anew: Gauge,
 }
 
 /// Every reason for a denial, and what is one before there is a reason.
@@ -443,6 +448,36 @@ impl State {
             "Answers of the gateway that are held open for a token",
             state.held_answers.clone(),
         );
+        let of_log = [
+            (
+                "deny_list_age_seconds",
+                "How old the deny list may be; 0 for a node alone, -1 before it caught up",
+                &state.age,
+            ),
+            (
+                "log_connected",
+                "Whether the log that nodes share is open",
+                &state.log_connected,
+            ),
+            (
+                "log_conflicts",
+                "Changes of keysets that were lost to another node's, since the start",
+                &state.log_conflicts,
+            ),
+            (
+                "log_refused",
+                "Messages in the log that no key of the cluster sealed, since the start",
+                &state.log_refused,
+            ),
+            (
+                "log_read_anew",
+                "How often the log was read from its beginning, since the start",
+                &state.log_read_anew,
+            ),
+        ];
+        for (name, help, gauge) in of_log {
+            registry.register(name, help, gauge.clone());
+        }
         state
     }
 }

@@ -95,6 +95,16 @@ pub enum StartError {
         /// Everything that is wrong, a line for each.
         cause: String,
     },
+    /// The log that nodes share cannot be used.
+    #[error("the log: {0}")]
+    Log(#[from] token_replication::StartError),
+    /// There is a log and no key for it.
+    #[error(
+        "`nats` needs a feed key, and a cluster key unless this node only verifies; make each \
+         with `openssl rand -hex 32`, and give all nodes the same: USHER_FEED_KEY and \
+         USHER_CLUSTER_KEY, or feed_key_file and cluster_key_file"
+    )]
+    NoFeedKey,
     /// The upstream cannot be used.
     #[error("the upstream cannot be used: {cause}")]
     Upstream {
@@ -173,9 +183,16 @@ impl Server {
     pub async fn start_at(config: Config, clock: impl Clock) -> Result<Self, StartError> {
         let (live, config) = reload::live(config).await?;
         let service = Service::with_live(&config, Arc::new(clock), live)?;
-        let changes = declared::plan(&service, &config.keysets)?;
-        declared::apply(&service, changes).await?;
-        let first_start = first::prepare(&service).await?;
+        service.join(&config.cluster).await?;
+        let is_one_of_many = config.cluster.nats.is_some();
+        // Else two nodes would make one keyset, each with signing keys of its own.
+        if config.keysets.is_empty() || service.catches_up().await {
+            let changes = declared::plan(&service, &config.keysets)?;
+            declared::apply(&service, changes).await?;
+        } else {
+            tracing::error!("declared keysets are not looked at: the log cannot be read yet");
+        }
+        let first_start = first::prepare(&service, is_one_of_many).await?;
         let public_socket = bind(config.listen).await?;
         let internal_socket = bind(config.internal_listen).await?;
         let listen = |address| move |cause| StartError::Listen { address, cause };

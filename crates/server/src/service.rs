@@ -4,11 +4,12 @@ mod access;
 mod audited;
 mod live;
 mod tokens;
+mod nodes;
 mod writes;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use arc_swap::{ArcSwap, ArcSwapOption, Guard};
 use bytes::Bytes;
@@ -40,6 +41,7 @@ use crate::{access_manager, oem, server::StartError, well_known};
 
 pub(crate) use live::Live;
 pub(crate) use tokens::AnyToken;
+pub(crate) use nodes::{DenyList, Revoked};
 pub(crate) use writes::store_error;
 
 /// The server without its sockets: it answers the requests of both listeners.
@@ -58,6 +60,10 @@ struct Inner {
     used: Mutex<HashMap<String, u64>>,
     held: Held,
     feed: Arc<Feed>,
+    /// Before the store, too.
+    nodes: OnceLock<nodes::Nodes>,
+    /// Names the store in sequences of its own.
+    epoch: String,
     store: Store,
     clock: Arc<dyn Clock>,
     live: ArcSwap<Live>,
@@ -121,10 +127,14 @@ impl Service {
             what: "the store".to_owned(),
             cause,
         })?;
+        let mut epoch = id.clone();
+        epoch.truncate(16);
         let feed = Feed::of(&store, id);
         let nobody = writes::random_text().ok_or(StartError::NoRandomness)?;
         Ok(Self {
             inner: Arc::new(Inner {
+                nodes: OnceLock::new(),
+                epoch,
                 audit,
                 attempts: Attempts::new(),
                 used: Mutex::default(),
@@ -234,7 +244,22 @@ impl Service {
         state.keysets.set(count(self.store().keysets().len()));
         let commits = i64::try_from(self.store().sequence()).unwrap_or(i64::MAX);
         state.commits.set(commits);
+        if let Some(nodes) = self.nodes_status() {
+            let age = nodes.age.map_or(-1, |age| count_of(age.as_secs()));
+            state.age.set(age);
+            state.log_connected.set(i64::from(nodes.connected));
+            state.log_conflicts.set(count_of(nodes.conflicts));
+            state.log_refused.set(count_of(nodes.refused));
+            state.log_read_anew.set(count_of(nodes.anew));
+        }
         self.metrics().text()
+    }
+
+    /// Whether decisions are made on a deny list that is new enough, in every
+    /// keyset.
+    pub(crate) fn is_ready(&self) -> bool {
+        let keysets = self.store().keysets();
+        self.is_caught_up() && !keysets.iter().any(|keyset| self.is_stale(&keyset.settings))
     }
 
     /// The configuration of this moment. Within one request, ask once.
@@ -347,6 +372,10 @@ impl Service {
             issued_at: token.issued_at(),
             expires_at: token.expires_at(),
         };
-        self.store().standing(&subject)
+        self.deny_list_of(token.scope()).standing(&subject)
     }
+}
+
+fn count_of(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }

@@ -153,7 +153,7 @@ impl Session {
             position: self.position,
             delivered: 0,
             freshness: Freshness::default(),
-            caught_up: false,
+            heard: None,
         };
         let every = |period| {
             let mut ticks = interval(period);
@@ -277,8 +277,8 @@ struct Reader {
     /// The last message of the consumer.
     delivered: u64,
     freshness: Freshness,
-    /// Whether a beacon of this session came back.
-    caught_up: bool,
+    /// When the last beacon of this session that came back was sent.
+    heard: Option<Instant>,
 }
 
 impl Reader {
@@ -322,10 +322,9 @@ impl Reader {
         let applied = (Arc::clone(&self.epoch), self.position.sequence);
         self.shared.applied.store(Some(Arc::new(applied)));
         for number in heard {
-            if let Some(sent) = self.freshness.applied(number) {
-                self.heard(sent);
-            }
+            self.heard = self.freshness.applied(number).or(self.heard);
         }
+        self.note_heard();
         Ok(())
     }
 
@@ -357,9 +356,11 @@ impl Reader {
         Ok(())
     }
 
-    /// A beacon of this run came back: everything before it was applied.
-    fn heard(&mut self, sent: Instant) {
-        self.caught_up = true;
+    /// A beacon of this session came back: everything before it was applied.
+    fn note_heard(&self) {
+        let Some(sent) = self.heard else {
+            return;
+        };
         // Without entries of its own it knows only what the log shows, and that
         // is everything only once somebody said so.
         if self.position.complete || self.position.survivor {
@@ -387,7 +388,7 @@ impl Reader {
     /// Whether this node should mark the log complete, once what it has is in.
     fn to_complete(&self) -> bool {
         let told_to = self.shared.options.seed_epoch;
-        self.caught_up
+        self.heard.is_some()
             && self.shared.keys.cluster.is_some()
             && may_complete(&self.position, self.shared.is_first(), told_to)
     }

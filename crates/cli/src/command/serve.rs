@@ -62,6 +62,10 @@ fn configure(arguments: &Serve, file: Option<&Path>) -> Result<Config, Failure> 
     if let Some(address) = arguments.internal_listen {
         config.internal_listen = address;
     }
+    if let Some(nats) = &arguments.nats {
+        config.cluster.nats = Some(nats.clone());
+    }
+    config.cluster.seed_epoch = arguments.seed_epoch;
     if let Some(upstream) = &arguments.upstream {
         config.upstream = Some(upstream.clone());
     }

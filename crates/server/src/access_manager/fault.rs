@@ -40,6 +40,8 @@ pub(super) enum Fault {
     TokenInvalid(String),
     /// The store cannot be written.
     Store,
+    /// It is revoked here, and the other nodes are not known to know.
+    NotPropagated,
 }
 
 /// One entry of `details`.
@@ -54,7 +56,7 @@ impl Fault {
         match self {
             Self::Signature | Self::AccessManagerOff => StatusCode::FORBIDDEN,
             Self::TooManyAttempts(_) => StatusCode::TOO_MANY_REQUESTS,
-            Self::Store => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Store | Self::NotPropagated => StatusCode::SERVICE_UNAVAILABLE,
             Self::Query(_)
             | Self::MissingParameter(_)
             | Self::TimestampNotSeconds
@@ -87,7 +89,7 @@ impl Fault {
             Self::ContentType | Self::ContentEncoding => "Invalid JSON",
             Self::Body(faults) => faults.first().map_or("Invalid JSON", BodyFault::message),
             Self::TokenExpired | Self::TokenInvalid(_) => "Invalid token",
-            Self::Store => "Service Unavailable",
+            Self::Store | Self::NotPropagated => "Service Unavailable",
         }
     }
 
@@ -153,6 +155,11 @@ impl Fault {
             Self::TokenExpired => one("Token is expired.", "token", "path"),
             Self::TokenInvalid(what) => one(&sentence(what), "token", "path"),
             Self::Store => one("Nothing was stored; try again.", "subscribe-key", "path"),
+            Self::NotPropagated => one(
+                "Stored and in force here, and queued for the other nodes; try again.",
+                "subscribe-key",
+                "path",
+            ),
         }
     }
 }

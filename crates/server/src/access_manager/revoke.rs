@@ -32,10 +32,13 @@ pub(super) async fn revoke(
     if service.is_expired(&*token) {
         return Err(Fault::TokenExpired);
     }
-    service
+    let revoked = service
         .revoke_token(&*token)
         .await
         .map_err(|_| Fault::Store)?;
+    if !revoked.is_done {
+        return Err(Fault::NotPropagated);
+    }
     tracing::info!(
         subscribe_key = token.scope(),
         token_id = %token.id(),

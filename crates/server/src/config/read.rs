@@ -9,8 +9,10 @@ use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
 use serde::Deserialize;
+use token_replication::{ClusterKey, FeedKey};
 
 use super::audit::FileAudit;
+use super::cluster::{self, RevokeAck};
 use super::tls::{self, CLIENT_CERTIFICATE, ClientCertificate};
 use super::{Config, DeclaredKeyset, document, read_master_key, upstream};
 use crate::conn::ConnectionLimits;
@@ -100,6 +102,11 @@ struct File {
     internal_client_ca: Option<PathBuf>,
     internal_client_certificate: Option<ClientCertificate>,
     failed_attempts_per_minute: Option<u32>,
+    nats: Option<String>,
+    nats_replicas: Option<usize>,
+    cluster_key_file: Option<PathBuf>,
+    feed_key_file: Option<PathBuf>,
+    revoke_ack: Option<RevokeAck>,
     #[serde(default)]
     audit: FileAudit,
     #[serde(default)]
@@ -286,6 +293,20 @@ impl File {
     fn overlay<E: Fn(&str) -> Option<String>>(&mut self, from: &mut Sources<'_, E>) {
         from.set("USHER_DATA_DIR", "a path", &mut self.data_dir);
         from.set("USHER_MASTER_KEY_FILE", "a path", &mut self.master_key_file);
+        from.set("USHER_NATS", "URLs", &mut self.nats);
+        from.set(
+            "USHER_NATS_REPLICAS",
+            cluster::REPLICAS,
+            &mut self.nats_replicas,
+        );
+        let file = &mut self.cluster_key_file;
+        from.set("USHER_CLUSTER_KEY_FILE", "a path", file);
+        from.set("USHER_FEED_KEY_FILE", "a path", &mut self.feed_key_file);
+        from.set(
+            "USHER_REVOKE_ACK",
+            cluster::REVOKE_ACK,
+            &mut self.revoke_ack,
+        );
         from.set("USHER_LISTEN", ADDRESS, &mut self.listen);
         from.set("USHER_ISSUER", ISSUER, &mut self.issuer);
         from.set("USHER_INTERNAL_LISTEN", ADDRESS, &mut self.internal_listen);
@@ -341,6 +362,7 @@ impl File {
     fn into_config<E: Fn(&str) -> Option<String>>(mut self, from: &mut Sources<'_, E>) -> Config {
         let mut config = Config::default();
         self.take_tls(&mut config, &mut from.errors);
+        self.take_cluster(&mut config, from);
         self.limits.apply(&mut config.limits);
         self.audit.apply(&mut config.audit);
         if let Some(limit) = self.failed_attempts_per_minute {
@@ -398,6 +420,32 @@ impl File {
             from.errors.push(error);
         }
         config
+    }
+
+    fn take_cluster<E: Fn(&str) -> Option<String>>(
+        &mut self,
+        config: &mut Config,
+        from: &mut Sources<'_, E>,
+    ) {
+        let to = &mut config.cluster;
+        to.nats = self.nats.take();
+        to.revoke_ack = self.revoke_ack.unwrap_or(to.revoke_ack);
+        to.nats_replicas = self.nats_replicas.unwrap_or(to.nats_replicas);
+        if !(1..=5).contains(&to.nats_replicas) {
+            from.wrong("nats_replicas", cluster::REPLICAS);
+        }
+        let names = ("USHER_CLUSTER_KEY", "cluster_key_file");
+        let file = self.cluster_key_file.as_deref();
+        match cluster::key(names, file, from.environment, ClusterKey::from_hex) {
+            Ok(key) => to.cluster_key = key,
+            Err(error) => from.errors.push(error),
+        }
+        let names = ("USHER_FEED_KEY", "feed_key_file");
+        let file = self.feed_key_file.as_deref();
+        match cluster::key(names, file, from.environment, FeedKey::from_hex) {
+            Ok(key) => to.feed_key = key,
+            Err(error) => from.errors.push(error),
+        }
     }
 
     fn take_tls(&mut self, config: &mut Config, errors: &mut Vec<ConfigError>) {

@@ -135,6 +135,10 @@ impl Verdict {
     pub(super) fn response(&self, flavour: Flavour, cache_seconds: u64) -> Response<Bytes> {
         let mut response = match self.decision {
             Decision::Allow => json_text(StatusCode::OK, ALLOWED.to_owned()),
+            // Neither yes nor no: another node may know.
+            Decision::Deny if self.code == Reason::Behind.code() => {
+                denial(StatusCode::SERVICE_UNAVAILABLE, self.code, &self.message)
+            }
             Decision::Deny if self.is_unauthenticated() => unauthorized(self.code, &self.message),
             Decision::Deny => denial(StatusCode::FORBIDDEN, self.code, &self.message),
         };

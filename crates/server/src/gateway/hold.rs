@@ -8,6 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use token_codec::VerifiedToken;
+use token_core::VerifiedClaims as _;
 use token_policy::in_force;
 
 use super::refused::Refused;
@@ -26,7 +27,7 @@ pub(super) async fn until_refused(
     // Before the question: what is revoked in between wakes it.
     let hold = service.held().hold(token);
     loop {
-        if let Err(reason) = in_force(token, service.now(), service.store()) {
+        if let Err(reason) = in_force(token, service.now(), &service.deny_list_of(token.scope())) {
             return Refused::reason(reason);
         }
         hold.woken().await;

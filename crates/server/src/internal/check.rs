@@ -53,6 +53,7 @@ struct Question {
     subscribe_key: Option<String>,
     token: Option<String>,
     uuid: Option<String>,
+    min_sequence: Option<String>,
     asked: Way,
 }
 
@@ -105,6 +106,7 @@ impl Question {
         let subscribe_key = fields.text("subscribe_key")?;
         let token = fields.text("token")?;
         let uuid = fields.text("uuid")?;
+        let min_sequence = fields.text("min_sequence")?;
         let asked = if fields.has("operation") {
             let name = fields.required_text("operation")?;
             let operation = Operation::from_name(&name).ok_or_else(|| {
@@ -136,6 +138,7 @@ impl Question {
             subscribe_key,
             token,
             uuid,
+            min_sequence,
             asked,
         })
     }
@@ -147,6 +150,7 @@ impl Question {
             token: self.token.as_deref(),
             uuid: self.uuid.as_deref(),
             caller_is_token: false,
+            min_sequence: self.min_sequence.as_deref(),
         }
     }
 }

@@ -103,7 +103,7 @@ fn active<T: VerifiedClaims>(token: &T) -> Active<'_> {
     }
 }
 
-/// 200 once it is revoked, or was. A token that does not verify is 400 and not
+/// 200 once it is revoked, or was; 503 while other nodes do not know. A token that does not verify is 400 and not
 /// 200 as in RFC 7009 section 2.2: who revokes a token that was cut short must
 /// not believe that it is dead.
 pub(super) async fn revoke(
@@ -111,7 +111,7 @@ pub(super) async fn revoke(
     request: &Request<Bytes>,
 ) -> Result<Response<Bytes>, ApiError> {
     let text = token(request)?;
-    match service.any_token(&text) {
+    let revoked = match service.any_token(&text) {
         None => {
             return Err(ErrorCode::InvalidToken
                 .because("the token is none of this server's; nothing is revoked")
@@ -119,6 +119,10 @@ pub(super) async fn revoke(
         }
         Some(AnyToken::AccessManager(token)) => service.revoke_token(&*token).await?,
         Some(AnyToken::Jws(token)) => service.revoke_token(&*token).await?,
+    };
+    if !revoked.is_done {
+        return Err(ErrorCode::StoreUnavailable
+            .because("the token is revoked here and other nodes do not know yet; try again"));
     }
     Ok(json(StatusCode::OK, &serde_json::json!({})))
 }

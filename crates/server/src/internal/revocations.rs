@@ -11,7 +11,7 @@ use crate::error::{ApiError, ErrorCode, json, json_text, text};
 use crate::fields::Fields;
 use crate::keyset::Prepared;
 use crate::query::Query;
-use crate::service::Service;
+use crate::service::{Revoked, Service};
 
 /// What is revoked, as answers and listings show it.
 #[derive(Serialize)]
@@ -56,8 +56,11 @@ struct Answer {
     already_revoked: bool,
     #[serde(skip_serializing_if = "core::ops::Not::not")]
     expired: bool,
-    /// Whether every node knows. One node is every node.
+    /// Whether the log has it, so that every node knows or soon will. One node
+    /// is every node.
     propagated: bool,
+    /// What to ask of other nodes as `min_sequence`; null until propagated.
+    sequence: Option<String>,
 }
 
 /// One revocation, or a batch in which each stands alone.
@@ -70,10 +73,10 @@ pub(super) async fn revoke(
     let mut fields = Fields::parse(body)?;
     if !fields.has("revocations") {
         let revocation = read(service, &keyset, fields)?;
-        let outcomes = service.revoke(vec![revocation.clone()]).await?;
-        let outcome = outcomes.first().copied();
-        let answer = outcome.map(|outcome| answer(revocation, outcome));
-        return Ok(json(StatusCode::OK, &answer));
+        let revoked = service.revoke(vec![revocation.clone()]).await?;
+        let outcome = revoked.outcomes.first().copied();
+        let answer = outcome.map(|outcome| answer(revocation, outcome, &revoked));
+        return Ok(json(status_of(&revoked), &answer));
     }
     let items = fields.items("revocations", REVOCATIONS_PER_BATCH_MAX)?;
     fields.finish()?;
@@ -82,19 +85,29 @@ pub(super) async fn revoke(
         .map(|item| item.and_then(|item| read(service, &keyset, item)))
         .collect();
     let wanted: Vec<Revocation> = read.iter().flatten().cloned().collect();
-    let mut outcomes = service.revoke(wanted).await?.into_iter();
+    let revoked = service.revoke(wanted).await?;
+    let mut outcomes = revoked.outcomes.iter().copied();
     let results: Vec<String> = read
         .into_iter()
         .map(|item| match item {
             Ok(revocation) => {
                 let outcome = outcomes.next();
-                text(&outcome.map(|outcome| answer(revocation, outcome)))
+                text(&outcome.map(|outcome| answer(revocation, outcome, &revoked)))
             }
             Err(error) => text(&error),
         })
         .collect();
     let body = format!("{{\"results\":[{}]}}", results.join(","));
-    Ok(json_text(StatusCode::OK, body))
+    Ok(json_text(status_of(&revoked), body))
+}
+
+/// Accepted is what is in force here, and not known to be elsewhere.
+const fn status_of(revoked: &Revoked) -> StatusCode {
+    if revoked.is_done {
+        StatusCode::OK
+    } else {
+        StatusCode::ACCEPTED
+    }
 }
 
 /// What one object of the body asks to revoke.
@@ -164,7 +177,7 @@ fn until(service: &Service, fields: &mut Fields) -> Result<Option<UnixSeconds>, 
     Ok(until)
 }
 
-fn answer(revocation: Revocation, outcome: Outcome) -> Answer {
+fn answer(revocation: Revocation, outcome: Outcome, revoked: &Revoked) -> Answer {
     let (already_revoked, expired, held) = match outcome {
         Outcome::Revoked { until } => (false, false, until),
         Outcome::Already { until } => (true, false, until),
@@ -179,7 +192,8 @@ fn answer(revocation: Revocation, outcome: Outcome) -> Answer {
         item,
         already_revoked,
         expired,
-        propagated: true,
+        propagated: revoked.propagated,
+        sequence: revoked.sequence.clone(),
     }
 }
 

@@ -77,7 +77,7 @@ fn explained(reason: Reason) -> Explained {
 }
 
 fn standing(service: &Service, token: &impl VerifiedClaims) -> (&'static str, Explained) {
-    let Err(reason) = in_force(token, service.now(), service.store()) else {
+    let Err(reason) = in_force(token, service.now(), &service.deny_list_of(token.scope())) else {
         let message = "the token is valid".to_owned();
         let code = "ok";
         return ("valid", Explained { code, message });

@@ -6,12 +6,16 @@ use token_store::{AccessKeyChange, KeysetChange, NewKeyset, Role, StoreError};
 use super::{FirstKeyset, FirstStart, StartError};
 use crate::service::Service;
 
-pub(super) async fn prepare(service: &Service) -> Result<Option<FirstStart>, StartError> {
+/// `is_one_of_many`: then a keyset is made by somebody, once, for all.
+pub(super) async fn prepare(
+    service: &Service,
+    is_one_of_many: bool,
+) -> Result<Option<FirstStart>, StartError> {
     let failed = |what: &str| {
         let what = what.to_owned();
         move |cause| StartError::Prepare { what, cause }
     };
-    let keyset = if service.has_keysets() {
+    let keyset = if is_one_of_many || service.has_keysets() {
         None
     } else {
         Some(

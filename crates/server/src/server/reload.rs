@@ -160,6 +160,7 @@ fn keep_fixed(config: &mut Config, running: &Config) -> Vec<&'static str> {
         "master_key_file",
         &mut kept,
     );
+    keep(&mut config.cluster, &running.cluster, "nats", &mut kept);
     keep(&mut config.audit, &running.audit, "audit", &mut kept);
     keep(&mut config.listen, &running.listen, "listen", &mut kept);
     keep(

@@ -7,12 +7,13 @@ use std::time::Instant;
 use token_core::{TokenKind, UnixSeconds, VerifiedClaims};
 use token_store::{
     AccessKeyChange, AccountChange, AccountChanged, ChangedAccessKey, InvalidAccount, Keyset,
-    KeysetChange, Listing, Outcome, Revocation, StoreError,
+    KeysetChange, Listing, Revocation, StoreError,
 };
 use tokio::sync::oneshot;
 
 use super::Service;
 use super::audited::{access_key_event, account_event};
+use super::nodes::Revoked;
 use crate::error::{ApiError, ErrorCode};
 use crate::keyset::Prepared;
 
@@ -48,13 +49,14 @@ where
 }
 
 impl Service {
-    /// Revokes; durable when it returns.
-    pub(crate) async fn revoke(
-        &self,
-        revocations: Vec<Revocation>,
-    ) -> Result<Vec<Outcome>, ApiError> {
+    /// Revokes; durable here when it returns, and told to the others or not.
+    pub(crate) async fn revoke(&self, revocations: Vec<Revocation>) -> Result<Revoked, ApiError> {
+        if self.only_verifies() {
+            return Err(ErrorCode::StoreUnavailable
+                .because("this node has no cluster key, so it only verifies; ask another"));
+        }
         if revocations.is_empty() {
-            return Ok(Vec::new());
+            return Ok(self.propagate(&[], Vec::new()).await);
         }
         let wanted = revocations.clone();
         let outcomes = written(self, |sender| {
@@ -63,11 +65,14 @@ impl Service {
         .await
         .map_err(|error| store_error(&error))?;
         self.audit_revoked(&revocations, &outcomes).await;
-        Ok(outcomes)
+        Ok(self.propagate(&revocations, outcomes).await)
     }
 
     /// Revokes one verified token.
-    pub(crate) async fn revoke_token(&self, token: &impl VerifiedClaims) -> Result<(), ApiError> {
+    pub(crate) async fn revoke_token(
+        &self,
+        token: &impl VerifiedClaims,
+    ) -> Result<Revoked, ApiError> {
         let revocation = Revocation::Token {
             kind: token.kind(),
             scope: token.scope().to_owned(),
@@ -75,7 +80,7 @@ impl Service {
             issued_at: Some(token.issued_at()),
             expires_at: token.expires_at(),
         };
-        self.revoke(vec![revocation]).await.map(drop)
+        self.revoke(vec![revocation]).await
     }
 
     pub(crate) fn list_revocations(
@@ -107,6 +112,11 @@ impl Service {
         &self,
         change: KeysetChange,
     ) -> Result<Arc<Keyset>, StoreError> {
+        if self.only_verifies() {
+            return Err(StoreError::Unavailable {
+                reason: "this node has no cluster key, so it only verifies".to_owned(),
+            });
+        }
         let entry = self.keyset_entry(&change);
         let rotation = match &change {
             KeysetChange::Rotate { rotation, .. } => Some(*rotation),
@@ -120,6 +130,7 @@ impl Service {
             self.store().submit_keyset_change(change, tell(sender));
         })
         .await?;
+        self.wake_nodes();
         self.audit_keyset(entry, rotation, &keyset).await;
         Ok(keyset)
     }

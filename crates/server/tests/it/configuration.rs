@@ -195,7 +195,7 @@ fn the_default_file_is_the_defaults_and_names_every_key() {
             }
         })
         .collect();
-    let is_file = |line: &str| line.contains("secret_key_file") || line.contains("master_key_file");
+    let is_file = |line: &str| line.contains("_key_file = ");
     examples.retain(|line| !is_file(line));
     let examples = examples.join("\n").replace("# [[keyset]]", "[[keyset]]");
     let config = load(&examples, &[("DEMO_SECRET_KEY", "sec-c-0123456789abcdef")]).unwrap();
@@ -224,7 +224,8 @@ fn every_key_has_a_variable_that_works() {
         .map(|key| format!("USHER_{}", key.to_uppercase()))
         .collect();
     // The key itself stands in no file of the configuration.
-    asked.retain(|name| name != "USHER_MASTER_KEY");
+    let keys = ["USHER_MASTER_KEY", "USHER_CLUSTER_KEY", "USHER_FEED_KEY"];
+    asked.retain(|name| !keys.contains(&name.as_str()));
     asked.sort();
     expected.sort();
     assert_eq!(asked, expected);
@@ -252,7 +253,11 @@ fn every_key_has_a_variable_that_works() {
                 "USHER_TRUSTED_PEERS" => "10.0.0.1",
                 "USHER_UPSTREAM" => "sandbox",
                 "USHER_ISSUER" => "https://access.example.com",
-                "USHER_MASTER_KEY_FILE" => master_key.to_str().unwrap(),
+                "USHER_NATS_REPLICAS" => "5",
+                "USHER_REVOKE_ACK" => "local",
+                "USHER_MASTER_KEY_FILE" | "USHER_CLUSTER_KEY_FILE" | "USHER_FEED_KEY_FILE" => {
+                    master_key.to_str().unwrap()
+                }
                 _ => "7",
             };
             (asked == name || beside.contains(&asked)).then(|| value.to_owned())

@@ -12,6 +12,7 @@ mod attacks;
 mod attempts;
 mod audit;
 mod case_file;
+mod cluster;
 mod configuration;
 mod dialect;
 mod feed;
@@ -24,6 +25,8 @@ mod listener;
 mod log;
 mod metrics;
 mod oem;
+#[path = "../../../token-replication/tests/it/nats.rs"]
+mod nats;
 mod overload;
 mod proxies;
 mod regressions;

@@ -45,7 +45,7 @@ async fn after_a_partition_both_sides_know_everything() {
         there.denies(1) && here.denies(2)
     })
     .await;
-    println!("durability: a partition heals in {healed:?}");
+    println!("table: a partition heals | {healed:?} until both sides know everything");
     eventually("fresh again", || there.replication.age().unwrap() < age).await;
     assert_eq!(
         there.replication.status().anew,
@@ -117,7 +117,7 @@ async fn no_acknowledged_revocation_is_lost_with_the_leader() {
     .await;
     let lost = acknowledged.iter().filter(|n| !two.denies(**n)).count();
     println!(
-        "durability: leader killed {} times: {} acknowledged, {lost} lost",
+        "table: kill -9 of the leader of the log, {} times | {} acknowledged, {lost} lost",
         rounds(),
         acknowledged.len()
     );

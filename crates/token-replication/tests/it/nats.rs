@@ -55,7 +55,7 @@ impl Nats {
             return None;
         };
         let dir = tempfile::tempdir().unwrap();
-        let ports = free_ports(count * 2);
+        let ports = free_ports(count.saturating_mul(2));
         let (clients, routes) = ports.split_at(count);
         for (at, port) in clients.iter().enumerate() {
             let mut text = format!(

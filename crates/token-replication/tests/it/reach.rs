@@ -47,7 +47,7 @@ async fn what_one_node_revokes_all_deny() {
     times.sort();
     let at = |part: usize| times[(times.len() - 1) * part / 100];
     println!(
-        "durability: a revocation reaches two other nodes: {} times, p50 {:?}, p99 {:?}, max {:?}",
+        "table: a revocation reaches two other nodes, {} times | p50 {:?}, p99 {:?}, max {:?}",
         times.len(),
         at(50),
         at(99),

@@ -1,4 +1,4 @@
-//! WebSockets through the gateway, where a rule names them.
+//! `WebSockets` through the gateway, where a rule names them.
 
 use std::path::Path;
 
