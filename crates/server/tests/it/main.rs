@@ -26,6 +26,7 @@ mod log;
 mod metrics;
 mod oem;
 #[path = "../../../token-replication/tests/it/nats.rs"]
+#[expect(dead_code, reason = "the tests of replication need more of it")]
 mod nats;
 mod overload;
 mod proxies;
