@@ -3,8 +3,8 @@
 mod access;
 mod audited;
 mod live;
-mod tokens;
 mod nodes;
+mod tokens;
 mod writes;
 
 use std::collections::HashMap;
@@ -40,8 +40,8 @@ use crate::signature::SigningKeys;
 use crate::{access_manager, oem, server::StartError, well_known};
 
 pub(crate) use live::Live;
-pub(crate) use tokens::AnyToken;
 pub(crate) use nodes::{DenyList, Revoked};
+pub(crate) use tokens::AnyToken;
 pub(crate) use writes::store_error;
 
 /// The server without its sockets: it answers the requests of both listeners.
@@ -123,13 +123,12 @@ impl Service {
         let held = Held::new(Arc::clone(&clock));
         let holders = held.clone();
         store.observe(move |notice| holders.wake(notice));
-        let id = store.id().map_err(|cause| StartError::Prepare {
+        let mut epoch = store.id().map_err(|cause| StartError::Prepare {
             what: "the store".to_owned(),
             cause,
         })?;
-        let mut epoch = id.clone();
         epoch.truncate(16);
-        let feed = Feed::of(&store, id);
+        let feed = Feed::of(&store, epoch.clone());
         let nobody = writes::random_text().ok_or(StartError::NoRandomness)?;
         Ok(Self {
             inner: Arc::new(Inner {

@@ -3,6 +3,7 @@
 use core::future::pending;
 use core::pin::Pin;
 use core::task::{Context, Poll};
+use core::time::Duration;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -10,10 +11,14 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 use token_codec::VerifiedToken;
 use token_core::VerifiedClaims as _;
 use token_policy::in_force;
+use tokio::time::sleep;
 
 use super::refused::Refused;
 use crate::conn::ResponseBody;
 use crate::service::Service;
+
+/// How often a node among many asks whether its deny list is too old.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// Waits until `token` may no longer be used. Without a token it waits for
 /// ever: the secret key does not expire.
@@ -30,7 +35,11 @@ pub(super) async fn until_refused(
         if let Err(reason) = in_force(token, service.now(), &service.deny_list_of(token.scope())) {
             return Refused::reason(reason);
         }
-        hold.woken().await;
+        tokio::select! {
+            () = hold.woken() => {}
+            // That the list grows too old is an event of nobody.
+            () = sleep(LOOK_AGAIN), if service.is_one_of_many() => {}
+        }
     }
 }
 

@@ -85,7 +85,7 @@ pub(super) fn introspect(
 }
 
 fn is_in_force(service: &Service, token: &impl VerifiedClaims) -> bool {
-    in_force(token, service.now(), service.store()).is_ok()
+    in_force(token, service.now(), &service.deny_list_of(token.scope())).is_ok()
 }
 
 fn active<T: VerifiedClaims>(token: &T) -> Active<'_> {

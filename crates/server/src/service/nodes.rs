@@ -84,6 +84,11 @@ impl Service {
         Ok(())
     }
 
+    /// Whether there are other nodes.
+    pub(crate) fn is_one_of_many(&self) -> bool {
+        self.replication().is_some()
+    }
+
     fn replication(&self) -> Option<&Replication> {
         self.inner.nodes.get().map(|nodes| &nodes.replication)
     }
