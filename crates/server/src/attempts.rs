@@ -45,7 +45,14 @@ const PEERS_MAX: usize = 65_536;
 /// How many may fail in a minute; a quiet minute gives all of them back.
 #[derive(Debug)]
 pub(crate) struct Attempts {
-    peers: Mutex<HashMap<IpAddr, Window>>,
+    known: Mutex<Known>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    peers: HashMap<IpAddr, Window>,
+    /// When those whose window is over were last looked for.
+    swept: UnixSeconds,
 }
 
 /// The failures of one peer since a window began.
@@ -60,7 +67,7 @@ const WINDOW_SECONDS: u64 = 60;
 impl Attempts {
     pub(crate) fn new() -> Self {
         Self {
-            peers: Mutex::default(),
+            known: Mutex::default(),
         }
     }
 
@@ -71,10 +78,14 @@ impl Attempts {
         limit: NonZeroU32,
         now: UnixSeconds,
     ) -> Result<(), TooManyAttempts> {
-        let mut peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let Known { peers, swept } = &mut *known;
         let mut peer = network(peer);
         if peers.len() >= PEERS_MAX && !peers.contains_key(&peer) {
-            peers.retain(|_, window| window.is_open(now));
+            // Once a second: it looks at every one, and strangers bring it about.
+            if core::mem::replace(swept, now) != now {
+                peers.retain(|_, window| window.is_open(now));
+            }
             if peers.len() >= PEERS_MAX {
                 peer = EVERYBODY_ELSE;
             }
@@ -167,9 +178,9 @@ mod tests {
         let others = ["203.0.113.1", "203.0.113.2", "203.0.113.3"];
         let refused = others.map(|peer| failed(&attempts, peer, 100).is_err());
         assert_eq!(refused, [false, false, true]);
-        assert!(attempts.peers.lock().unwrap().len() <= PEERS_MAX + 1);
+        assert!(attempts.known.lock().unwrap().peers.len() <= PEERS_MAX + 1);
         // After a minute there is room again.
         assert_eq!(failed(&attempts, "203.0.113.3", 160), Ok(()));
-        assert_eq!(attempts.peers.lock().unwrap().len(), 1);
+        assert_eq!(attempts.known.lock().unwrap().peers.len(), 1);
     }
 }
