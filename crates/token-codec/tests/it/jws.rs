@@ -417,7 +417,7 @@ fn a_public_key_is_named_by_its_thumbprint() {
     let key = JwsKey::ed25519(&seed.try_into().unwrap()).unwrap();
     let jwk = serde_json::to_value(key.jwk().unwrap()).unwrap();
     let expected = serde_json::json!({"kty": "OKP", "crv": "Ed25519",
-        "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwaaPJHURo",
+        "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
         "kid": "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k",
         "alg": "EdDSA", "use": "sig"});
     assert_eq!(jwk, expected);
