@@ -24,10 +24,10 @@ mod internal;
 mod listener;
 mod log;
 mod metrics;
-mod oem;
 #[path = "../../../token-replication/tests/it/nats.rs"]
 #[expect(dead_code, reason = "the tests of replication need more of it")]
 mod nats;
+mod oem;
 mod overload;
 mod proxies;
 mod regressions;
