@@ -22,7 +22,7 @@ mod marker;
 mod migrate;
 mod rewrite;
 
-use files::{create_directory, file_error, is_there, lock, open_own, sync_directory};
+use files::{Lock, create_directory, file_error, is_there, lock, open_own, sync_directory};
 pub use rewrite::Rewritten;
 
 use marker::{Marker, read_marker, write_marker};
@@ -88,10 +88,10 @@ pub(crate) struct Directory {
     path: PathBuf,
     id: String,
     sequence: File,
-    /// Locked while it is open.
-    _lock: File,
     wrap_backend: Option<WrapBackend>,
     seal: Seal,
+    /// Last, so that everything else is closed before it is given back.
+    _lock: Lock,
 }
 
 impl Directory {

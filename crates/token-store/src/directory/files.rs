@@ -33,11 +33,23 @@ pub(super) fn create_directory(path: &Path) -> Result<(), OpenError> {
     Ok(())
 }
 
-pub(super) fn lock(directory: &Path) -> Result<File, OpenError> {
+/// The lock of a directory. It is given back when this is dropped, and not
+/// only when the last copy of the file is closed: a child process that was
+/// just forked has one until it runs its program.
+pub(super) struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // If this fails, closing does it.
+        drop(self.0.unlock());
+    }
+}
+
+pub(super) fn lock(directory: &Path) -> Result<Lock, OpenError> {
     let path = directory.join(LOCK);
     let file = open_own(&path, false)?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
+        Ok(()) => Ok(Lock(file)),
         Err(TryLockError::WouldBlock) => Err(OpenError::InUse {
             path: directory.to_owned(),
         }),
@@ -74,5 +86,21 @@ pub(super) fn file_error(doing: &'static str, path: &Path, error: &io::Error) ->
         doing,
         path: path.to_owned(),
         reason: error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_is_given_back_though_a_copy_of_its_file_is_open() {
+        let directory = tempfile::tempdir().unwrap();
+        let held = lock(directory.path()).unwrap();
+        let in_a_child = held.0.try_clone().unwrap();
+        assert!(lock(directory.path()).is_err());
+        drop(held);
+        drop(lock(directory.path()).unwrap());
+        drop(in_a_child);
     }
 }
