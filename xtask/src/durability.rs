@@ -13,7 +13,7 @@ use crate::repository::Repository;
 /// How a test marks a row.
 const MARK: &str = "table: ";
 
-const SUITES: [Suite; 8] = [
+const SUITES: [Suite; 9] = [
     Suite {
         package: "token-store",
         test: "kill::",
@@ -49,6 +49,12 @@ const SUITES: [Suite; 8] = [
         test: "scale::",
         variable: "USHER_SCALE_ENTRIES",
         count: "10000000",
+    },
+    Suite {
+        package: "token-server",
+        test: "memory::",
+        variable: "USHER_MEMORY_TOKENS",
+        count: "1000000",
     },
     Suite {
         package: "token-replication",

@@ -23,6 +23,7 @@ mod held;
 mod internal;
 mod listener;
 mod log;
+mod memory;
 mod metrics;
 #[path = "../../../token-replication/tests/it/nats.rs"]
 #[expect(dead_code, reason = "the tests of replication need more of it")]
