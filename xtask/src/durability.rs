@@ -13,7 +13,7 @@ use crate::repository::Repository;
 /// How a test marks a row.
 const MARK: &str = "table: ";
 
-const SUITES: [Suite; 9] = [
+const SUITES: [Suite; 10] = [
     Suite {
         package: "token-store",
         test: "kill::",
@@ -54,6 +54,12 @@ const SUITES: [Suite; 9] = [
         package: "token-server",
         test: "memory::",
         variable: "USHER_MEMORY_TOKENS",
+        count: "1000000",
+    },
+    Suite {
+        package: "token-server",
+        test: "with_a_sequence",
+        variable: "USHER_SEQUENCE_ANSWERS",
         count: "1000000",
     },
     Suite {

@@ -182,6 +182,58 @@ async fn what_one_server_revokes_the_other_denies() {
     two.server.shutdown().await;
 }
 
+/// One says that a token is revoked; whoever asks another with the sequence of
+/// that answer is never told the old state. Without it some are.
+#[tokio::test(flavor = "multi_thread")]
+async fn with_a_sequence_no_answer_is_stale() {
+    let Some(nats) = Nats::start(1).await else {
+        return;
+    };
+    let given = std::env::var_os("USHER_SEQUENCE_ANSWERS");
+    let wanted = given.map_or(5_000, |text| text.to_str().unwrap().parse().unwrap());
+    let clock = TestClock::at(NOW);
+    let one = Node::start(&nats.url(), &clock).await;
+    let two = Node::start(&nats.url(), &clock).await;
+    one.api.create(SUBSCRIBE_KEY, SECRET_KEY, json!({})).await;
+    one.is_ready().await;
+    two.is_ready().await;
+    let first = one.grant(&clock).await;
+    two.comes_to(&first, "allow").await;
+    let (mut answers, mut behind, mut stale, mut stale_without) = (0_u64, 0_u64, 0_u64, 0_u64);
+    while answers < wanted || behind == 0 || stale_without == 0 {
+        assert!(
+            answers < wanted.saturating_mul(10),
+            "{behind} {stale_without}"
+        );
+        let token = one.grant(&clock).await;
+        let (status, answer) = one.revoke(&json!({"token": token})).await;
+        assert_eq!(status, 200, "{answer}");
+        let sequence = answer["sequence"].as_str().unwrap();
+        loop {
+            let without = two.api.decision(&token, "room").await;
+            let with = two.decision_after(&token, sequence).await;
+            answers = answers.saturating_add(1);
+            stale = stale.saturating_add((with == "allowed").into());
+            behind = behind.saturating_add((with == "behind").into());
+            stale_without = stale_without.saturating_add((without == "allow").into());
+            if with == "revoked" {
+                break;
+            }
+        }
+        // Whoever has reached it goes on to say so.
+        for _ in 0..20 {
+            let with = two.decision_after(&token, sequence).await;
+            answers = answers.saturating_add(1);
+            stale = stale.saturating_add((with != "revoked").into());
+        }
+    }
+    println!(
+        "table: answers with `min_sequence` after a revocation elsewhere, {answers} | \
+         {stale} stale, {behind} said `behind`; {stale_without} stale without it"
+    );
+    assert_eq!(stale, 0);
+}
+
 /// D06: the log is down for a while, and comes back.
 #[tokio::test(flavor = "multi_thread")]
 async fn while_the_log_is_down_a_revocation_is_queued_and_keysets_do_as_they_say() {
