@@ -1,10 +1,13 @@
 //! What one node does, the others know.
 
+use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
+use std::sync::Arc;
 use std::time::Instant;
 
 use token_replication::NotPublished;
 use token_store::KeysetChange;
+use tokio::task::JoinSet;
 
 use crate::nats::Nats;
 use crate::node::{KEYSET, Node, eventually, options, within};
@@ -13,6 +16,72 @@ use crate::node::{KEYSET, Node, eventually, options, within};
 fn revocations() -> u64 {
     let count = std::env::var("USHER_REPLICATION_REVOCATIONS").ok();
     count.and_then(|count| count.parse().ok()).unwrap_or(100)
+}
+
+/// Revokes on one node, takes the time until the others deny, and says it as a row
+/// of the table.
+async fn time(load: &str, one: &Node, others: [&Node; 2]) -> String {
+    let mut times = Vec::new();
+    for n in 0..revocations() {
+        let since = Instant::now();
+        let sequence = one.revoke(n).await.unwrap();
+        for node in others {
+            within(Duration::from_secs(5), "it is denied", || node.denies(n)).await;
+        }
+        times.push(since.elapsed());
+        let reached = || others[0].replication.has_reached(&sequence);
+        eventually("the sequence is reached", reached).await;
+        assert!(others[0].denies(n));
+    }
+    times.sort();
+    let at = |part: usize| times[(times.len() - 1) * part / 100];
+    assert!(at(99) <= Duration::from_millis(250), "p99 {:?}", at(99));
+    format!(
+        "table: a revocation reaches two other nodes{load}, {} times | p50 {:.1?}, p99 {:.1?}, max {:.1?}",
+        times.len(),
+        at(50),
+        at(99),
+        at(100)
+    )
+}
+
+/// Each of the others revokes in a loop, and decides all the time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_one_node_revokes_all_deny_under_load() {
+    let Some(nats) = Nats::start(3).await else {
+        return;
+    };
+    let urls = nats.urls();
+    let one = Node::ready(&urls).await;
+    let others = [Node::ready(&urls).await, Node::ready(&urls).await].map(Arc::new);
+    one.make_keyset();
+    let stop = Arc::new(AtomicBool::new(false));
+    let mut load = JoinSet::new();
+    for (at, node) in others.iter().enumerate() {
+        let (node, stop) = (Arc::clone(node), Arc::clone(&stop));
+        load.spawn(async move {
+            let first = (at as u64 + 1) << 40;
+            let (mut revoked, mut decided) = (0, 0);
+            while !stop.load(Ordering::Relaxed) {
+                node.revoke(first + revoked).await.unwrap();
+                revoked += 1;
+                for n in 0..1_000 {
+                    node.denies(n);
+                }
+                decided += 1_000;
+            }
+            (revoked, decided)
+        });
+    }
+    let row = time(" under load", &one, [&others[0], &others[1]]).await;
+    println!("{row}");
+    stop.store(true, Ordering::Relaxed);
+    let worked = load.join_all().await;
+    assert!(
+        worked
+            .iter()
+            .all(|(revoked, decided)| *revoked > 0 && *decided > 0)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -30,30 +99,7 @@ async fn what_one_node_revokes_all_deny() {
         })
         .await;
     }
-    let mut times = Vec::new();
-    for n in 0..revocations() {
-        let since = Instant::now();
-        let sequence = one.revoke(n).await.unwrap();
-        for node in [&two, &three] {
-            within(Duration::from_secs(5), "it is denied", || node.denies(n)).await;
-        }
-        times.push(since.elapsed());
-        eventually("the sequence is reached", || {
-            two.replication.has_reached(&sequence)
-        })
-        .await;
-        assert!(two.denies(n));
-    }
-    times.sort();
-    let at = |part: usize| times[(times.len() - 1) * part / 100];
-    println!(
-        "table: a revocation reaches two other nodes, {} times | p50 {:?}, p99 {:?}, max {:?}",
-        times.len(),
-        at(50),
-        at(99),
-        at(100)
-    );
-    assert!(at(99) <= Duration::from_millis(250), "p99 {:?}", at(99));
+    println!("{}", time("", &one, [&two, &three]).await);
 
     three.revoke_uuid("alice").await.unwrap();
     eventually("a rule, too", || {
