@@ -22,6 +22,14 @@ pub enum StartError {
     /// The server lets nobody in with these credentials.
     #[error("the NATS server refuses the user name and password, or the token, of the URL")]
     Credentials,
+    /// The file with certificate authorities is of no use.
+    #[error("`nats_ca_file` {path}: {reason}; name a PEM file with certificates")]
+    Authorities {
+        /// The file.
+        path: String,
+        /// Why.
+        reason: String,
+    },
     /// The server is too old.
     #[error("the NATS server has version {version}; 2.11 or newer is needed")]
     Version {

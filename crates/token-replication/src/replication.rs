@@ -2,6 +2,7 @@
 
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use core::time::Duration;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwapOption;
@@ -32,6 +33,9 @@ pub struct Options {
     /// URLs of the servers, separated by commas; user name and password, or a
     /// token, may stand in them. `tls://` wants TLS.
     pub url: String,
+    /// Certificate authorities for `tls://`, a PEM file; `None` for those of the
+    /// system.
+    pub ca_file: Option<PathBuf>,
     /// Seals deny entries, rules and beacons.
     pub feed_key: FeedKey,
     /// Seals keysets. A node without one only verifies: it publishes nothing

@@ -4,6 +4,7 @@
 use core::convert::Infallible;
 use core::sync::atomic::Ordering;
 use core::time::Duration;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
@@ -20,7 +21,7 @@ use crate::freshness::{Freshness, Instant};
 use crate::message::{Beacon, Message};
 use crate::plan::{Plan, Why, may_complete, plan};
 use crate::publish::{ACK_WITHIN, Publisher};
-use crate::replication::{Shared, count};
+use crate::replication::{Options, Shared, count};
 use crate::stream::{self, Fault, Log, anchor, passing};
 
 /// The longest pause between two tries.
@@ -105,7 +106,7 @@ impl Session {
         let client = match client {
             Some(client) => client,
             None => {
-                let client = connect(&shared.options.url).await?;
+                let client = connect(&shared.options).await?;
                 stream::check_version(&client)?;
                 stream::warn_of_lazy_sync(&client).await;
                 client
@@ -427,8 +428,23 @@ fn beacon_period(shared: &Shared) -> Duration {
     quarter.map_or(BEACON_MAX, |quarter| quarter.clamp(BEACON_TICK, BEACON_MAX))
 }
 
-async fn connect(url: &str) -> Result<Client, Fault> {
-    let servers: Vec<ServerAddr> = url
+/// The file, once it is clear that there are certificates in it: the client
+/// takes an empty one and trusts nobody.
+fn authorities(path: &Path) -> Result<PathBuf, StartError> {
+    let wrong = |reason: String| StartError::Authorities {
+        path: path.display().to_string(),
+        reason,
+    };
+    let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
+    if !text.contains("-----BEGIN CERTIFICATE-----") {
+        return Err(wrong("it holds no certificate".to_owned()));
+    }
+    Ok(path.to_owned())
+}
+
+async fn connect(to: &Options) -> Result<Client, Fault> {
+    let servers: Vec<ServerAddr> = to
+        .url
         .split(',')
         .map(|url| url.trim().parse())
         .collect::<Result<_, _>>()
@@ -442,6 +458,10 @@ async fn connect(url: &str) -> Result<Client, Fault> {
         None => ConnectOptions::new(),
         Some((user, Some(password))) => ConnectOptions::with_user_and_password(user, password),
         Some((token, None)) => ConnectOptions::with_token(token),
+    };
+    let options = match &to.ca_file {
+        Some(path) => options.add_root_certificates(authorities(path)?),
+        None => options,
     };
     let options = options
         .name("usher")

@@ -1,7 +1,7 @@
 //! Many nodes: the log that they share, and the keys that it is sealed with.
 
 use core::str::FromStr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use token_replication::{ClusterKey, FeedKey, InvalidKey};
 use zeroize::Zeroizing;
@@ -15,6 +15,9 @@ pub struct Cluster {
     /// URLs of the NATS servers, separated by commas. Default: none, the node is
     /// alone.
     pub nats: Option<String>,
+    /// Certificate authorities for `tls://`, a PEM file. Default: those of the
+    /// system.
+    pub nats_ca_file: Option<PathBuf>,
     /// How many copies the log keeps, when this node makes it: 1 to 5. Default 3,
     /// and 1 on a server that is alone.
     pub nats_replicas: usize,
@@ -32,6 +35,7 @@ impl Default for Cluster {
     fn default() -> Self {
         Self {
             nats: None,
+            nats_ca_file: None,
             nats_replicas: 3,
             cluster_key: None,
             feed_key: None,

@@ -103,6 +103,7 @@ struct File {
     internal_client_certificate: Option<ClientCertificate>,
     failed_attempts_per_minute: Option<u32>,
     nats: Option<String>,
+    nats_ca_file: Option<PathBuf>,
     nats_replicas: Option<usize>,
     cluster_key_file: Option<PathBuf>,
     feed_key_file: Option<PathBuf>,
@@ -294,6 +295,7 @@ impl File {
         from.set("USHER_DATA_DIR", "a path", &mut self.data_dir);
         from.set("USHER_MASTER_KEY_FILE", "a path", &mut self.master_key_file);
         from.set("USHER_NATS", "URLs", &mut self.nats);
+        from.set("USHER_NATS_CA_FILE", "a path", &mut self.nats_ca_file);
         from.set(
             "USHER_NATS_REPLICAS",
             cluster::REPLICAS,
@@ -429,6 +431,7 @@ impl File {
     ) {
         let to = &mut config.cluster;
         to.nats = self.nats.take();
+        to.nats_ca_file = self.nats_ca_file.take();
         to.revoke_ack = self.revoke_ack.unwrap_or(to.revoke_ack);
         to.nats_replicas = self.nats_replicas.unwrap_or(to.nats_replicas);
         if !(1..=5).contains(&to.nats_replicas) {

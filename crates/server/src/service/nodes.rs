@@ -68,6 +68,7 @@ impl Service {
         let feed_key = cluster.feed_key.clone().ok_or(StartError::NoFeedKey)?;
         let options = Options {
             url: url.clone(),
+            ca_file: cluster.nats_ca_file.clone(),
             feed_key,
             cluster_key: cluster.cluster_key.clone(),
             replicas: cluster.nats_replicas,

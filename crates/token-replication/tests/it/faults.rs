@@ -163,3 +163,77 @@ async fn a_log_that_is_down_delays_and_loses_nothing() {
     })
     .await;
 }
+
+/// D06: each message takes 2 s, both ways.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_is_slow_delays_and_loses_nothing() {
+    let Some(nats) = Nats::start(1).await else {
+        return;
+    };
+    let link = Link::to(nats.port()).await;
+    let (here, there) = (
+        Node::ready(&nats.url()).await,
+        Node::ready(&link.url()).await,
+    );
+    here.make_keyset();
+    here.revoke(0).await.unwrap();
+    eventually("it passes", || there.denies(0)).await;
+
+    link.slow(Duration::from_secs(2));
+    let since = Instant::now();
+    there.revoke(1).await.unwrap_err();
+    assert!(since.elapsed() < Duration::from_millis(2_500));
+    assert!(there.denies(1), "in force here");
+    here.revoke(2).await.unwrap();
+    let age = Duration::from_secs(2);
+    eventually("age shows it", || there.replication.age().unwrap() > age).await;
+
+    link.slow(Duration::ZERO);
+    eventually("both know everything", || here.denies(1) && there.denies(2)).await;
+    eventually("fresh again", || there.replication.age().unwrap() < age).await;
+}
+
+/// D06: half a second of nothing in every second.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_comes_and_goes_loses_nothing() {
+    let Some(nats) = Nats::start(1).await else {
+        return;
+    };
+    let link = Link::to(nats.port()).await;
+    let (here, there) = (
+        Node::ready(&nats.url()).await,
+        Node::ready(&link.url()).await,
+    );
+    here.make_keyset();
+    let flapping = async {
+        for _ in 0..4 {
+            link.cut();
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            link.heal();
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+    };
+    let revoking = async {
+        let (mut acknowledged, mut waiting) = (0_u64, 0_u64);
+        let since = Instant::now();
+        while since.elapsed() < Duration::from_secs(4) {
+            let n = acknowledged.saturating_add(waiting);
+            match there.revoke(n).await {
+                Ok(_) => acknowledged = acknowledged.saturating_add(1),
+                Err(_) => waiting = waiting.saturating_add(1),
+            }
+            assert!(there.denies(n), "in force here");
+        }
+        (acknowledged, waiting)
+    };
+    let ((), (acknowledged, waiting)) = tokio::join!(flapping, revoking);
+    assert!(waiting > 0, "it never went");
+    let all = acknowledged.saturating_add(waiting);
+    eventually("everything is delivered", || {
+        (0..all).all(|n| here.denies(n))
+    })
+    .await;
+    println!(
+        "table: a log that comes and goes, 4 times | {acknowledged} acknowledged, {waiting} later, 0 lost"
+    );
+}

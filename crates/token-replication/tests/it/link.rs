@@ -1,7 +1,8 @@
 //! A way to the server that can be cut: nothing passes then, and nobody is
-//! told.
+//! told. Or it can be slow.
 
 use core::net::SocketAddr;
+use core::time::Duration;
 use std::sync::Arc;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -12,6 +13,7 @@ use tokio::task::JoinSet;
 pub(crate) struct Link {
     address: SocketAddr,
     open: Arc<watch::Sender<bool>>,
+    delay: Arc<watch::Sender<Duration>>,
     _tasks: JoinSet<()>,
 }
 
@@ -21,22 +23,30 @@ impl Link {
         let address = listener.local_addr().unwrap();
         let open = Arc::new(watch::Sender::new(true));
         let mut tasks = JoinSet::new();
-        let state = Arc::clone(&open);
+        let delay = Arc::new(watch::Sender::new(Duration::ZERO));
+        let (state, slowness) = (Arc::clone(&open), Arc::clone(&delay));
         tasks.spawn(async move {
             let mut connections = JoinSet::new();
             while let Ok((near, _)) = listener.accept().await {
-                connections.spawn(carry(near, port, state.subscribe()));
+                connections.spawn(carry(near, port, state.subscribe(), slowness.subscribe()));
             }
         });
         Self {
             address,
             open,
+            delay,
             _tasks: tasks,
         }
     }
 
     pub(crate) fn url(&self) -> String {
         format!("nats://{}", self.address)
+    }
+
+    /// What is read from now on arrives so much later; all that passes meanwhile
+    /// waits behind it.
+    pub(crate) fn slow(&self, delay: Duration) {
+        self.delay.send_replace(delay);
     }
 
     pub(crate) fn cut(&self) {
@@ -49,7 +59,16 @@ impl Link {
     }
 }
 
-async fn carry(mut near: TcpStream, port: u16, mut open: watch::Receiver<bool>) {
+async fn carry(
+    mut near: TcpStream,
+    port: u16,
+    mut open: watch::Receiver<bool>,
+    delay: watch::Receiver<Duration>,
+) {
+    let late = async || {
+        let delay = *delay.borrow();
+        tokio::time::sleep(delay).await;
+    };
     // One that comes while it is cut hears nothing either.
     if wait(&mut open, true).await {
         return;
@@ -63,11 +82,17 @@ async fn carry(mut near: TcpStream, port: u16, mut open: watch::Receiver<bool>) 
             biased;
             _ = wait(&mut open, false) => break,
             read = near.read(&mut out) => match read {
-                Ok(n @ 1..) => if far.write_all(&out[..n]).await.is_err() { return },
+                Ok(n @ 1..) => {
+                    late().await;
+                    if far.write_all(&out[..n]).await.is_err() { return }
+                }
                 _ => return,
             },
             read = far.read(&mut back) => match read {
-                Ok(n @ 1..) => if near.write_all(&back[..n]).await.is_err() { return },
+                Ok(n @ 1..) => {
+                    late().await;
+                    if near.write_all(&back[..n]).await.is_err() { return }
+                }
                 _ => return,
             },
         }

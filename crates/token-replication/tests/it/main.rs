@@ -19,3 +19,4 @@ mod nats;
 mod node;
 mod reach;
 mod refusals;
+mod tls;

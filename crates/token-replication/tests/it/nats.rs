@@ -19,6 +19,8 @@ pub(crate) struct Nats {
     servers: Vec<Server>,
     /// In front of the address.
     user: &'static str,
+    /// Who certifies the servers, if they want TLS.
+    ca_file: Option<PathBuf>,
     dir: tempfile::TempDir,
 }
 
@@ -43,9 +45,24 @@ impl Nats {
         Self::start_with(count, "").await
     }
 
-    /// The same, with more in the configuration.
-    #[expect(clippy::print_stderr, reason = "a skipped test says so")]
+    /// One with this user: `usher`, whose password is `right`.
     pub(crate) async fn start_with(count: usize, more: &str) -> Option<Self> {
+        let user = if more.is_empty() { "" } else { "usher:right@" };
+        Self::start_configured(count, more, user, None).await
+    }
+
+    /// One that wants TLS.
+    pub(crate) async fn start_tls(more: &str, ca_file: &Path) -> Option<Self> {
+        Self::start_configured(1, more, "", Some(ca_file.to_owned())).await
+    }
+
+    #[expect(clippy::print_stderr, reason = "a skipped test says so")]
+    async fn start_configured(
+        count: usize,
+        more: &str,
+        user: &'static str,
+        ca_file: Option<PathBuf>,
+    ) -> Option<Self> {
         let Some(program) = std::env::var_os(VARIABLE).map(PathBuf::from) else {
             assert!(
                 std::env::var_os("CI").is_none(),
@@ -83,7 +100,8 @@ impl Nats {
         let mut nats = Self {
             program,
             servers: servers.collect(),
-            user: if more.is_empty() { "" } else { "usher:right@" },
+            user,
+            ca_file,
             dir,
         };
         for at in 0..count {
@@ -142,7 +160,7 @@ impl Nats {
     }
 
     fn administrator(&self) -> async_nats::ConnectOptions {
-        match self
+        let options = match self
             .user
             .strip_suffix('@')
             .and_then(|user| user.split_once(':'))
@@ -151,6 +169,12 @@ impl Nats {
                 async_nats::ConnectOptions::with_user_and_password(user.into(), password.into())
             }
             None => async_nats::ConnectOptions::new(),
+        };
+        match &self.ca_file {
+            Some(path) => options
+                .add_root_certificates(path.clone())
+                .require_tls(true),
+            None => options,
         }
     }
 

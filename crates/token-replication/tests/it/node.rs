@@ -34,6 +34,7 @@ impl Clock for System {
 pub(crate) fn options(url: &str) -> Options {
     Options {
         url: url.to_owned(),
+        ca_file: None,
         feed_key: FeedKey::from_hex(&"1f".repeat(32)).unwrap(),
         cluster_key: Some(ClusterKey::from_hex(&"2e".repeat(32)).unwrap()),
         replicas: 3,
