@@ -22,6 +22,7 @@ use std::thread::JoinHandle;
 
 use arc_swap::ArcSwap;
 use serde::Deserialize;
+use serde_json::{Map, Value};
 use token_core::UnixSeconds;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -107,7 +108,7 @@ pub(crate) struct Audit {
 }
 
 /// What the writer tells.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Shared {
     failing: AtomicBool,
     head: ArcSwap<AuditHead>,
@@ -254,7 +255,35 @@ fn page(files: &Files, after: u64, limit: usize) -> io::Result<Vec<String>> {
     Ok(lines)
 }
 
-/// The audit log of a data directory, read without its server.
+/// What can be done to the store of a stopped server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StoreChange {
+    /// Everything was written into a file.
+    Exported,
+    /// A file was added.
+    Imported,
+    /// The store was made from a backup.
+    Restored,
+    /// The database was written anew.
+    Compacted,
+    /// Its secrets were sealed under another master key.
+    Rekeyed,
+}
+
+impl From<StoreChange> for Event {
+    fn from(change: StoreChange) -> Self {
+        match change {
+            StoreChange::Exported => Self::StoreExported,
+            StoreChange::Imported => Self::StoreImported,
+            StoreChange::Restored => Self::StoreRestored,
+            StoreChange::Compacted => Self::StoreCompacted,
+            StoreChange::Rekeyed => Self::StoreRekeyed,
+        }
+    }
+}
+
+/// The audit log of a data directory, without its server.
 #[derive(Clone, Debug)]
 pub struct AuditLog {
     files: Files,
@@ -275,6 +304,28 @@ impl AuditLog {
     /// When a file cannot be read.
     pub fn page(&self, after: u64, limit: usize) -> io::Result<Vec<String>> {
         page(&self.files, after, limit)
+    }
+
+    /// Writes down what was done to the store of a stopped server; it is on the
+    /// disk when this returns. Hold the store meanwhile, so that no server starts
+    /// and writes, too.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written.
+    pub fn store_changed(
+        &self,
+        change: StoreChange,
+        at: UnixSeconds,
+        details: Map<String, Value>,
+    ) -> io::Result<()> {
+        let actor = Actor::new(By::DataDirectory, None);
+        let entry = Entry::new(change.into(), at).by(actor);
+        let entry = details
+            .into_iter()
+            .fold(entry, |entry, (name, value)| entry.with(&name, value));
+        let options = AuditOptions::default();
+        Writer::new(self.files.clone(), options, Arc::default()).write_now(entry)
     }
 
     /// Follows the whole log: every entry is there and as it was written, up

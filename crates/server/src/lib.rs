@@ -36,6 +36,7 @@ mod well_known;
 
 pub use audit::{
     AuditChain, AuditHead, AuditLog, AuditOptions, ChainFault, InvalidAuditHead, OnAuditFailure,
+    StoreChange,
 };
 pub use bytes::Bytes;
 pub use clock::SystemClock;

@@ -7,9 +7,9 @@ use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
 
 use serde::Deserialize;
-use serde_json::json;
-use token_server::SystemClock;
-use token_store::{OpenOptions, Progress, Store};
+use serde_json::{Value, json};
+use token_server::{AuditLog, StoreChange, SystemClock};
+use token_store::{Clock as _, OpenOptions, Progress, Store};
 
 use crate::api::{Api, DATA_DIR_DEFAULT, Failure, master_key};
 use crate::args::{Connection, Data, StoreVerb};
@@ -65,6 +65,28 @@ impl Data {
         );
         Err(Failure::new("no_data_directory", message))
     }
+}
+
+/// Writes down in the audit log what was done to the store, which is held.
+fn record(
+    _store: &Store,
+    directory: &Path,
+    change: StoreChange,
+    details: Value,
+) -> Result<(), Failure> {
+    let Value::Object(details) = details else {
+        return Err(Failure::local("the details of an entry are an object"));
+    };
+    let now = SystemClock::new().now();
+    AuditLog::of(directory)
+        .store_changed(change, now, details)
+        .map_err(|error| {
+            let message = format!(
+                "it is done, but the audit log of `{}` cannot be written: {error}",
+                directory.display()
+            );
+            Failure::new("audit_unavailable", message)
+        })
 }
 
 fn unavailable(error: &impl ToString) -> Failure {

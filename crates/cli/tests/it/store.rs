@@ -1,7 +1,7 @@
 //! `usher store`: what operators do with a data directory.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::serve::Running;
 use crate::usher::{on, run};
@@ -63,6 +63,7 @@ fn a_backup_of_a_running_server_is_restored_with_every_token_revoked() {
     let restored = on(&room.path("restored"), &["store", "restore", backup]).yes();
     assert_eq!(restored["tokens"], 1);
     assert!(restored["revoked_until"].is_u64(), "{restored}");
+    assert_eq!(events(&room.path("restored")), ["store_restored"]);
     for token in [&revoked, alive] {
         let verified = on(&room.path("restored"), &["verify", token]);
         assert_eq!(verified.exit, 2, "{}", verified.stdout);
@@ -103,6 +104,10 @@ fn an_export_shows_no_secret_and_a_cut_one_is_refused() {
     assert_eq!(
         (&imported["tokens"], &imported["rules"]),
         (&0.into(), &0.into())
+    );
+    assert_eq!(
+        events(&room.path("data")),
+        ["store_exported", "store_exported", "store_imported"]
     );
     let cut: String = text.chars().take(text.len() - 20).collect();
     fs::write(&file, cut).unwrap();
@@ -169,6 +174,25 @@ fn a_store_is_checked_compacted_and_sealed() {
         1
     );
     on(&data, &["store", "check", "--master-key-file", &other]).yes();
+
+    let noted = events(&data);
+    assert_eq!(noted, ["store_compacted", "store_rekeyed", "store_rekeyed"]);
+}
+
+/// What was done to the store, by its audit log, whose chain holds.
+fn events(data: &Path) -> Vec<String> {
+    on(data, &["audit", "verify"]).yes();
+    let mut lines = Vec::new();
+    for file in fs::read_dir(data.join("audit")).unwrap() {
+        let text = fs::read_to_string(file.unwrap().path()).unwrap();
+        lines.extend(text.lines().map(str::to_owned));
+    }
+    let event = |line: String| {
+        let entry: serde_json::Value = serde_json::from_str(&line).ok()?;
+        let event = entry["event"].as_str()?.to_owned();
+        event.starts_with("store_").then_some(event)
+    };
+    lines.into_iter().filter_map(event).collect()
 }
 
 #[test]

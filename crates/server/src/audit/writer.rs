@@ -110,6 +110,14 @@ impl Writer {
         Ok(())
     }
 
+    /// Writes one entry; it is on the disk when this returns.
+    pub(super) fn write_now(&mut self, entry: Entry) -> io::Result<()> {
+        self.open(entry.at)?;
+        self.keep(entry);
+        self.write()?;
+        self.sync()
+    }
+
     /// Writes until nobody has anything to say any more.
     pub(super) fn run(mut self, queue: &Receiver<Message>) {
         loop {
@@ -151,7 +159,8 @@ impl Writer {
             let _gone = done.send(written.is_ok());
         }
         if written.is_ok() {
-            self.sync();
+            let synced = self.sync();
+            self.note(&synced);
         } else {
             // A sample of what happened long ago helps nobody.
             self.kept.retain(|entry| !entry.is_sample());
@@ -246,14 +255,15 @@ impl Writer {
         Ok(())
     }
 
-    fn sync(&mut self) {
-        let Some(open) = &self.open else { return };
+    fn sync(&self) -> io::Result<()> {
+        let Some(open) = &self.open else {
+            return Ok(());
+        };
         let head = open.head.clone();
         let current = open.file.as_ref();
         let synced = current.map_or(Ok(()), |current| current.file.sync_data());
         let noted = self.files.note_head(&head);
-        let written = synced.and(noted);
-        self.note(&written);
+        synced.and(noted)
     }
 
     /// Says how it goes: in the log when that changes.

@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use serde_json::json;
-use token_store::{MasterKey, Rewritten};
+use token_server::StoreChange;
+use token_store::{MasterKey, Rewritten, Store};
 
-use super::{unavailable, with_progress};
+use super::{record, unavailable, with_progress};
 use crate::api::Failure;
 use crate::args::Data;
 use crate::command::serve::KEYS_FILE;
@@ -18,6 +19,8 @@ pub(super) fn compact(data: &Data, output: &Output) -> Result<Exit, Failure> {
     let rewritten =
         with_progress(|progress| token_store::compact(data.directory(), &options, progress))
             .map_err(|error| unavailable(&error))?;
+    let store = data.open()?;
+    record(&store, data.directory(), StoreChange::Compacted, json!({}))?;
     show(rewritten, None, &[], output)
 }
 
@@ -28,7 +31,13 @@ pub(super) fn rekey(new: &Path, data: &Data, output: &Output) -> Result<Exit, Fa
         .map_err(|error| Failure::new("invalid_configuration", error.to_string()))?
         .ok_or_else(|| Failure::local("there is no new master key"))?;
     let id = new.id().to_owned();
-    let rewritten = with_progress(|progress| rewrite(data.directory(), &options, new, progress))?;
+    let rewritten =
+        with_progress(|progress| rewrite(data.directory(), &options, new.clone(), progress))?;
+    let mut sealed = data.options()?;
+    sealed.master_key = Some(new);
+    let store = Store::open(data.directory(), sealed).map_err(|error| unavailable(&error))?;
+    let details = json!({ "sealed_by": id });
+    record(&store, data.directory(), StoreChange::Rekeyed, details)?;
     let left: Vec<String> = [KEYS_FILE, "backups"]
         .iter()
         .map(|name| data.directory().join(name))

@@ -6,9 +6,10 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use serde_json::{Value, json};
+use token_server::StoreChange;
 use token_store::{ExportError, ExportFile, ExportSecrets, Exported, Imported, Store};
 
-use super::{unavailable, with_progress};
+use super::{record, unavailable, with_progress};
 use crate::api::Failure;
 use crate::args::Data;
 use crate::exit::Exit;
@@ -27,7 +28,13 @@ pub(super) fn export(
         ExportSecrets::LeaveOut
     };
     if file == Path::new("-") {
-        write(&store, secrets, &mut std::io::stdout().lock()).map_err(|error| failed(&error))?;
+        let exported = write(&store, secrets, &mut std::io::stdout().lock());
+        note_export(
+            &store,
+            data,
+            &exported.map_err(|error| failed(&error))?,
+            secrets,
+        )?;
         return Ok(Exit::Yes);
     }
     let cannot = |error: std::io::Error| {
@@ -42,6 +49,7 @@ pub(super) fn export(
     let mut out = BufWriter::new(made);
     let exported = write(&store, secrets, &mut out).map_err(|error| failed(&error))?;
     out.get_ref().sync_all().map_err(cannot)?;
+    note_export(&store, data, &exported, secrets)?;
     let answer = json!({ "path": file, "entries": exported.entries, "bytes": exported.bytes,
         "sequence": exported.sequence });
     output.answer(&answer, || {
@@ -52,6 +60,18 @@ pub(super) fn export(
         sheet.render()
     })?;
     Ok(Exit::Yes)
+}
+
+/// Who may have taken the secrets along is what an audit is for.
+fn note_export(
+    store: &Store,
+    data: &Data,
+    exported: &Exported,
+    secrets: ExportSecrets,
+) -> Result<(), Failure> {
+    let details = json!({ "entries": exported.entries,
+        "secrets": matches!(secrets, ExportSecrets::Include) });
+    record(store, data.directory(), StoreChange::Exported, details)
 }
 
 fn write(
@@ -67,6 +87,8 @@ pub(super) fn import(file: &Path, data: &Data, output: &Output) -> Result<Exit, 
     let file = read(file)?;
     let imported = with_progress(|progress| store.import(&file, progress));
     let imported = imported.map_err(|error| failed(&error))?;
+    let details = added(&imported);
+    record(&store, data.directory(), StoreChange::Imported, details)?;
     show(&imported, output)
 }
 
@@ -75,7 +97,15 @@ pub(super) fn restore(file: &Path, data: &Data, output: &Output) -> Result<Exit,
     let (directory, options) = (data.directory(), data.options()?);
     let imported =
         with_progress(|progress| token_store::restore(&file, directory, options, progress));
-    show(&imported.map_err(|error| failed(&error))?, output)
+    let imported = imported.map_err(|error| failed(&error))?;
+    let (store, details) = (data.open()?, added(&imported));
+    record(&store, directory, StoreChange::Restored, details)?;
+    show(&imported, output)
+}
+
+fn added(imported: &Imported) -> Value {
+    json!({ "tokens": imported.tokens, "rules": imported.rules,
+        "keysets": imported.added_keysets })
 }
 
 fn read(file: &Path) -> Result<ExportFile, Failure> {
