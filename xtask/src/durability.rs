@@ -13,7 +13,7 @@ use crate::repository::Repository;
 /// How a test marks a row.
 const MARK: &str = "table: ";
 
-const SUITES: [Suite; 10] = [
+const SUITES: [Suite; 12] = [
     Suite {
         package: "token-store",
         test: "kill::",
@@ -61,6 +61,18 @@ const SUITES: [Suite; 10] = [
         test: "with_a_sequence",
         variable: "USHER_SEQUENCE_ANSWERS",
         count: "1000000",
+    },
+    Suite {
+        package: "token-server",
+        test: "decisions_do_not_notice",
+        variable: "USHER_OUTAGE_SECONDS",
+        count: "120",
+    },
+    Suite {
+        package: "token-server",
+        test: "held::",
+        variable: "CI",
+        count: "true",
     },
     Suite {
         package: "token-replication",

@@ -295,6 +295,59 @@ async fn while_the_log_is_down_a_revocation_is_queued_and_keysets_do_as_they_say
     one.comes_to(&tokens[2], "allow").await;
 }
 
+/// Decides for so long; the 99th percentile of what a decision takes.
+async fn decide_for(node: &Node, token: &str, seconds: u64) -> Duration {
+    let mut times = Vec::new();
+    let since = Instant::now();
+    while since.elapsed() < Duration::from_secs(seconds) {
+        let asked = Instant::now();
+        assert_eq!(node.api.decision(token, "room").await, "allow");
+        times.push(asked.elapsed());
+    }
+    times.sort();
+    times[times.len().saturating_mul(99) / 100]
+}
+
+/// D06: for as long as `USHER_OUTAGE_SECONDS` says. Clocks go on meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn decisions_do_not_notice_that_the_log_is_gone() {
+    let Some(mut nats) = Nats::start(1).await else {
+        return;
+    };
+    let given = std::env::var_os("USHER_OUTAGE_SECONDS");
+    let seconds = given.map_or(1, |text| text.to_str().unwrap().parse().unwrap());
+    let clock = TestClock::at(NOW);
+    let one = Node::start(&nats.url(), &clock).await;
+    let two = Node::start(&nats.url(), &clock).await;
+    one.api.create(SUBSCRIBE_KEY, SECRET_KEY, json!({})).await;
+    one.is_ready().await;
+    two.is_ready().await;
+    let token = one.grant(&clock).await;
+    two.comes_to(&token, "allow").await;
+    let before = decide_for(&one, &token, seconds).await;
+
+    nats.kill(0);
+    let mut revoked = Vec::new();
+    for _ in 0..3 {
+        let token = one.grant(&clock).await;
+        let (status, answer) = one.revoke(&json!({"token": token})).await;
+        assert_eq!((status, &answer["propagated"]), (202, &json!(false)));
+        clock.advance(seconds);
+        revoked.push(token);
+    }
+    let during = decide_for(&one, &token, seconds).await;
+    println!(
+        "table: decisions while the log is gone, {seconds} s | p99 {during:.0?}, {before:.0?} \
+         before"
+    );
+
+    nats.launch(0);
+    nats.ready().await;
+    for token in &revoked {
+        two.comes_to(token, "revoked").await;
+    }
+}
+
 /// On what is known, with a gauge; or not at all, from the bound on.
 async fn on_a_stale_list_keysets_do_as_they_say(
     one: &Node,
