@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE;
-use token_codec::{KeyPeriod, KeyRing, MacKey, TokenBuffer, VerifiedToken, encode, verify};
+use token_codec::{KeyPeriod, KeyRing, TokenKey, TokenBuffer, VerifiedToken, encode, verify};
 use token_core::{
     Claims, Grants, PatternText, Permission, Permissions, ResourceKind, ResourceName, SubscribeKey,
     TtlMinutes, UnixSeconds,
@@ -25,8 +25,8 @@ fn subscribe_key() -> SubscribeKey {
 
 /// The key that signs.
 #[must_use]
-pub fn mac_key() -> MacKey {
-    MacKey::derive(&[7; 32], &subscribe_key())
+pub fn mac_key() -> TokenKey {
+    TokenKey::hmac(&[7; 32], &subscribe_key())
 }
 
 fn keys_from(from: UnixSeconds) -> KeyRing {

@@ -179,6 +179,9 @@ pub(crate) enum KeysetVerb {
         /// Bring your own secret key; `-` or `@FILE` reads it.
         #[arg(long, value_name = "KEY")]
         secret_key: Option<String>,
+        /// A setting other than the default: `max_ttl=1440`; may be repeated.
+        #[arg(long = "set", value_name = "NAME=VALUE")]
+        settings: Vec<String>,
         #[command(flatten)]
         connection: Connection,
     },
@@ -217,6 +220,13 @@ pub(crate) enum KeysetVerb {
         /// Replace the signing key now and revoke every token issued so far.
         #[arg(long)]
         emergency: bool,
+        #[command(flatten)]
+        connection: Connection,
+    },
+    /// Print what is needed to verify without a secret, as JSON.
+    PublicKeys {
+        /// Subscribe key or name [default: every keyset].
+        keyset: Option<String>,
         #[command(flatten)]
         connection: Connection,
     },

@@ -23,6 +23,10 @@ pub(crate) struct SigningKey {
     pub(crate) from: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) until: Option<u64>,
+    #[serde(default)]
+    pub(crate) algorithm: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) kid: Option<String>,
 }
 
 #[derive(Deserialize)]

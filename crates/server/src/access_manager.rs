@@ -159,7 +159,8 @@ fn authenticate(
     let keyset = service.keyset(target.subscribe_key);
     let keys = keyset
         .as_ref()
-        .map_or_else(|| service.nobody(), |keyset| keyset.signing_keys(now));
+        .and_then(|keyset| keyset.signing_keys(now))
+        .unwrap_or_else(|| service.nobody());
     let matched = signed.verify(signature, &keys, Accept::Strict);
     let (Ok(()), Some(keyset)) = (matched, keyset) else {
         service

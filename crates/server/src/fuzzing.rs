@@ -1,7 +1,7 @@
 //! The property that the fuzz target and the tests share. Not part of the
 //! interface.
 
-use token_codec::{KeyPeriod, KeyRing, MacKey, TokenBuffer, encode, verify};
+use token_codec::{KeyPeriod, KeyRing, TokenBuffer, TokenKey, encode, verify};
 use token_core::{SubscribeKey, UnixSeconds};
 
 use crate::grant_body::{BodyRules, GrantBody, parse_object};
@@ -36,7 +36,7 @@ fn granted(grant: GrantBody) {
     let Ok(subscribe_key) = SubscribeKey::new("sub-c-demo") else {
         return;
     };
-    let key = MacKey::derive(&[7; 32], &subscribe_key);
+    let key = TokenKey::hmac(&[7; 32], &subscribe_key);
     let claims = grant.into_claims(UnixSeconds(1_790_000_000));
     // A bound of the whole token may still be broken; that is an answer too.
     let Ok(text) = encode(&claims, &key) else {

@@ -10,6 +10,7 @@ mod feed;
 mod grant;
 mod keysets;
 mod oauth;
+mod public_keys;
 mod revocations;
 mod verify;
 
@@ -83,6 +84,8 @@ enum Route<'a> {
     Accounts(Place<'a>),
     Introspect,
     Revoke,
+    PublicKeys,
+    PublicKeysOf(&'a str),
     Unknown,
 }
 
@@ -104,6 +107,8 @@ impl<'a> Route<'a> {
             ["", "v1", "verify"] => Self::Verify,
             ["", "v1", "keysets"] => Self::Keysets,
             ["", "v1", "keysets", key] => Self::Keyset(key),
+            ["", "v1", "public-keys"] => Self::PublicKeys,
+            ["", "v1", "keysets", key, "public-keys"] => Self::PublicKeysOf(key),
             ["", "v1", "keysets", key, "tokens"] => Self::Tokens(key),
             ["", "v1", "keysets", key, "revocations"] => Self::Revocations(key),
             ["", "v1", "keysets", key, "rotate"] => Self::Rotate(key),
@@ -140,6 +145,8 @@ impl<'a> Route<'a> {
             | Self::Feed
             | Self::Metrics
             | Self::Introspect
+            | Self::PublicKeys
+            | Self::PublicKeysOf(_)
             | Self::Verify => Class::Verifier,
             Self::Keysets
             | Self::Keyset(_)
@@ -184,6 +191,8 @@ impl<'a> Route<'a> {
             | Self::Feed
             | Self::Introspect
             | Self::Revoke
+            | Self::PublicKeys
+            | Self::PublicKeysOf(_)
             | Self::Unknown => false,
         }
     }
@@ -195,6 +204,8 @@ impl<'a> Route<'a> {
             | Self::Metrics
             | Self::Audit
             | Self::AuditHead
+            | Self::PublicKeys
+            | Self::PublicKeysOf(_)
             | Self::Feed => &[Method::GET],
             Self::AccessKey(_) => &[Method::DELETE],
             Self::Check
@@ -250,6 +261,8 @@ pub(crate) fn body_limit(path: &str) -> usize {
         | Route::Accounts(_)
         | Route::Introspect
         | Route::Revoke
+        | Route::PublicKeys
+        | Route::PublicKeysOf(_)
         | Route::Unknown => GRANT_BODY_BYTES_MAX,
     }
 }
@@ -353,6 +366,8 @@ async fn answer(
         Route::Feed => Err(ErrorCode::NotFound
             .because("the feed is a stream: it is served on the internal listener only")),
         Route::Accounts(place) => accounts::respond(service, place, request.method(), body).await,
+        Route::PublicKeys => Ok(public_keys::all(service)),
+        Route::PublicKeysOf(key) => public_keys::one(service, key),
         Route::Introspect => oauth::introspect(service, request),
         Route::Revoke => {
             let answer = oauth::revoke(service, request).await;

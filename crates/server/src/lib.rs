@@ -25,6 +25,7 @@ mod keyset;
 mod log;
 mod metrics;
 mod oem;
+mod public_keys;
 mod query;
 mod rules;
 mod server;

@@ -295,11 +295,13 @@ impl Service {
 
     /// The keyset of an administrative route.
     pub(crate) fn known_keyset(&self, subscribe_key: &str) -> Result<Arc<Prepared>, ApiError> {
-        self.keyset(subscribe_key).ok_or_else(|| {
-            ErrorCode::UnknownKeyset
-                .because("no keyset has this subscribe key")
-                .at("subscribe_key")
-        })
+        self.keyset(subscribe_key).ok_or_else(unknown_keyset)
+    }
+
+    /// The same as the store has it.
+    pub(crate) fn stored_keyset(&self, subscribe_key: &str) -> Result<Arc<Keyset>, ApiError> {
+        let stored = self.store().keyset(subscribe_key);
+        stored.ok_or_else(unknown_keyset)
     }
 
     /// Every keyset.
@@ -373,6 +375,12 @@ impl Service {
         };
         self.deny_list_of(token.scope()).standing(&subject)
     }
+}
+
+fn unknown_keyset() -> ApiError {
+    ErrorCode::UnknownKeyset
+        .because("no keyset has this subscribe key")
+        .at("subscribe_key")
 }
 
 fn count_of(count: u64) -> i64 {

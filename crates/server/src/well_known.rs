@@ -7,6 +7,7 @@ use serde::Serialize;
 use token_codec::Jwk;
 
 use crate::error::json;
+use crate::public_keys::{PublicKey, public_keys};
 use crate::service::Service;
 
 /// For how long the documents may be kept: a signing key is announced longer
@@ -16,6 +17,13 @@ const CACHE: HeaderValue = HeaderValue::from_static("public, max-age=60");
 #[derive(Serialize)]
 struct KeySet<'a> {
     keys: &'a [Jwk],
+}
+
+/// The keys of Access Manager tokens, a set for each keyset: they sign nothing
+/// else, and no two keysets share one.
+#[derive(Serialize)]
+struct KeysetKeys {
+    keys: Vec<PublicKey>,
 }
 
 #[derive(Serialize)]
@@ -29,29 +37,14 @@ struct Metadata<'a> {
 
 /// The document at `path`; `None` when there is none, or nobody issues.
 pub(crate) fn document(service: &Service, path: &str) -> Option<Response<Bytes>> {
-    let is_keys = match path {
-        "/.well-known/jwks.json" => true,
-        "/.well-known/oauth-authorization-server" => false,
-        _ => return None,
-    };
-    let keys = service.issuer_keys()?;
-    if keys.public().is_empty() {
-        return None;
-    }
-    let mut response = if is_keys {
-        let set = KeySet {
-            keys: keys.public(),
-        };
-        json(StatusCode::OK, &set)
-    } else {
-        let live = service.live();
-        let document = Metadata {
-            issuer: &live.issuer,
-            jwks_uri: format!("{}/.well-known/jwks.json", live.issuer),
-            response_types_supported: [],
-            grant_types_supported: [],
-        };
-        json(StatusCode::OK, &document)
+    let mut response = match path.strip_prefix("/.well-known/")? {
+        "jwks.json" => {
+            let keys = service.issuer_keys()?;
+            let keys = Some(keys.public()).filter(|keys| !keys.is_empty())?;
+            json(StatusCode::OK, &KeySet { keys })
+        }
+        "oauth-authorization-server" => metadata(service)?,
+        other => keyset_keys(service, other)?,
     };
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, CACHE);
@@ -59,4 +52,27 @@ pub(crate) fn document(service: &Service, path: &str) -> Option<Response<Bytes>>
     let anybody = HeaderValue::from_static("*");
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, anybody);
     Some(response)
+}
+
+fn metadata(service: &Service) -> Option<Response<Bytes>> {
+    if service.issuer_keys()?.public().is_empty() {
+        return None;
+    }
+    let live = service.live();
+    let document = Metadata {
+        issuer: &live.issuer,
+        jwks_uri: format!("{}/.well-known/jwks.json", live.issuer),
+        response_types_supported: [],
+        grant_types_supported: [],
+    };
+    Some(json(StatusCode::OK, &document))
+}
+
+/// `access-manager/{subscribe key}/jwks.json`. A keyset without such keys is one
+/// that nobody knows.
+fn keyset_keys(service: &Service, path: &str) -> Option<Response<Bytes>> {
+    let of_keyset = path.strip_prefix("access-manager/")?;
+    let subscribe_key = of_keyset.strip_suffix("/jwks.json")?;
+    let keys = public_keys(&*service.keyset(subscribe_key)?);
+    (!keys.is_empty()).then(|| json(StatusCode::OK, &KeysetKeys { keys }))
 }

@@ -8,41 +8,46 @@ use token_core::{Category, Claims, Grants, Meta, MetaValue, Permissions, Resourc
 
 use crate::base64url;
 use crate::error::EncodeError;
-use crate::key::MacKey;
+use crate::key::TokenKey;
 use crate::layout::{
-    CAT, KID, META, PAR, PAT, RES, SIG, SIGNATURE_PART_BYTES, T, TTL, UUID, V, VERSION, key_order,
-    section_key,
+    CAT, KID, META, PAR, PAT, RES, SIG, T, TTL, UUID, V, VERSION, key_order, section_key,
 };
 
 /// Most bytes of a token: what 16 KiB of text stand for.
 pub(crate) const TOKEN_BYTES_MAX: usize = base64url::decoded_bytes_max(TOKEN_TEXT_BYTES_MAX);
-const SIGNED_BYTES_MAX: usize = TOKEN_BYTES_MAX.saturating_sub(SIGNATURE_PART_BYTES);
 
 /// Makes the token that says `claims`, signed by `key`. Equal claims and keys
-/// make equal tokens.
+/// make equal tokens. The token names a key that has an [id](TokenKey::id),
+/// whether the claims do or not.
 ///
 /// # Errors
 ///
 /// [`EncodeError`] when the claims break a bound of [`token_core::limits`],
-/// when the text would exceed 16 KiB, or when they name a key of their own.
-pub fn encode(claims: &Claims, key: &MacKey) -> Result<String, EncodeError> {
+/// when the text would exceed 16 KiB, when they name another key, or when the
+/// key only verifies.
+pub fn encode(claims: &Claims, key: &TokenKey) -> Result<String, EncodeError> {
     claims.validate()?;
-    if claims.key_id.is_some() {
+    let named = claims.key_id.as_deref();
+    if named.is_some_and(|named| Some(named) != key.id()) {
         return Err(EncodeError::KeyId);
     }
-    let mut bytes = signed_bytes(claims)?;
-    let tag = key.sign(&bytes);
+    let mut bytes = signed_bytes(claims, key)?;
+    let signature = key.sign(&bytes).ok_or(EncodeError::VerifiesOnly)?;
     bytes.extend_from_slice(SIG);
-    bytes.extend_from_slice(&[0x58, 0x20]);
-    bytes.extend_from_slice(tag.as_ref());
+    bytes.push(0x58);
+    bytes.extend(u8::try_from(signature.len()));
+    bytes.extend_from_slice(&signature);
     Ok(base64url::encode(&bytes))
 }
 
 /// What the signature covers: everything before the key `sig`.
-pub(crate) fn signed_bytes(claims: &Claims) -> Result<Vec<u8>, EncodeError> {
-    let mut bytes = vec![0; SIGNED_BYTES_MAX];
+pub(crate) fn signed_bytes(claims: &Claims, key: &TokenKey) -> Result<Vec<u8>, EncodeError> {
+    // The key `sig` and the head of its value follow, and the signature.
+    let after = SIG.len().saturating_add(2);
+    let after = after.saturating_add(key.signature_bytes());
+    let mut bytes = vec![0; TOKEN_BYTES_MAX.saturating_sub(after)];
     let mut writer = Writer::new(Cursor::new(bytes.as_mut_slice()));
-    write_claims(&mut writer, claims)?;
+    write_claims(&mut writer, claims, key.id())?;
     let written = writer.writer().position();
     bytes.truncate(written);
     Ok(bytes)
@@ -50,7 +55,11 @@ pub(crate) fn signed_bytes(claims: &Claims) -> Result<Vec<u8>, EncodeError> {
 
 type Writer<'b> = Encoder<Cursor<&'b mut [u8]>>;
 
-fn write_claims(writer: &mut Writer<'_>, claims: &Claims) -> Result<(), EncodeError> {
+fn write_claims(
+    writer: &mut Writer<'_>,
+    claims: &Claims,
+    key_id: Option<&str>,
+) -> Result<(), EncodeError> {
     let grants = &claims.grants;
     let categories = Category::ALL
         .into_iter()
@@ -59,7 +68,7 @@ fn write_claims(writer: &mut Writer<'_>, claims: &Claims) -> Result<(), EncodeEr
         categories.clone().next().is_some(),
         claims.uuid.is_some(),
         !claims.ancestors.is_empty(),
-        claims.key_id.is_some(),
+        key_id.is_some(),
     ];
     // v, t, ttl, res, pat, meta and sig are always there.
     let entries = optional.into_iter().filter(|present| *present).count();
@@ -92,7 +101,7 @@ fn write_claims(writer: &mut Writer<'_>, claims: &Claims) -> Result<(), EncodeEr
             writer.str(&ancestor.to_string())?;
         }
     }
-    if let Some(key_id) = &claims.key_id {
+    if let Some(key_id) = key_id {
         key(writer, KID)?;
         writer.str(key_id)?;
     }

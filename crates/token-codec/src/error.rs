@@ -245,9 +245,10 @@ pub enum EncodeError {
     /// A number in `meta` that no token can carry: not finite, or a negative
     /// one that is not below 0.
     MetaNumber,
-    /// The claims name a key; only a token of the keyset's own key can be
-    /// made here.
+    /// The claims name another key than the one that is to sign.
     KeyId,
+    /// The key has no private half.
+    VerifiesOnly,
 }
 
 impl fmt::Display for EncodeError {
@@ -264,7 +265,8 @@ impl fmt::Display for EncodeError {
                 "meta may have at most {META_BYTES_MAX} bytes, this one has {bytes}"
             ),
             Self::MetaNumber => f.write_str("meta holds a number that is not finite"),
-            Self::KeyId => f.write_str("a token of the keyset's own key carries no key id"),
+            Self::KeyId => f.write_str("the claims name another key than the one that signs"),
+            Self::VerifiesOnly => f.write_str("the key has no private half: it only verifies"),
         }
     }
 }
@@ -276,6 +278,20 @@ impl From<InvalidClaims> for EncodeError {
         Self::Claims(error)
     }
 }
+
+/// Bytes that are no Ed25519 key, or a public key under which everybody can make
+/// a signature (a point of small order).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "there is nothing more to say")]
+pub struct InvalidTokenKey;
+
+impl fmt::Display for InvalidTokenKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the key is no Ed25519 key that only its owner can sign with")
+    }
+}
+
+impl core::error::Error for InvalidTokenKey {}
 
 /// Why a text cannot be read as a token at all.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use token_core::{SubscribeKey, UnixSeconds};
 use crate::layout::SIG;
 #[cfg(feature = "jws")]
 use crate::{JwsKey, JwsKeyRecord, JwsKeys, verify_jws};
-use crate::{KeyPeriod, KeyRing, MacKey, TokenBuffer, UntrustedToken, base64url, encode};
+use crate::{KeyPeriod, KeyRing, TokenBuffer, TokenKey, UntrustedToken, base64url, encode};
 
 /// Inspection of any text, and of any bytes, ends without a panic.
 pub fn inspect(data: &[u8]) {
@@ -23,7 +23,7 @@ pub fn verify(data: &[u8]) {
     let Ok(subscribe_key) = SubscribeKey::new("sub-c-demo") else {
         return;
     };
-    let key = MacKey::derive(&[7; 32], &subscribe_key);
+    let key = TokenKey::hmac(&[7; 32], &subscribe_key);
     let period = KeyPeriod {
         from: UnixSeconds(0),
         until: None,
@@ -33,7 +33,7 @@ pub fn verify(data: &[u8]) {
     let mut signed = data.to_vec();
     signed.extend_from_slice(SIG);
     signed.extend_from_slice(&[0x58, 0x20]);
-    signed.extend_from_slice(key.sign(data).as_ref());
+    signed.extend(key.sign(data).unwrap_or_default());
     let texts = [
         String::from_utf8_lossy(data).into_owned(),
         base64url::encode(data),

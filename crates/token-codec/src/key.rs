@@ -1,85 +1,159 @@
-//! Keys: the MAC key of a keyset (docs/format.md 7) and which key is good for
-//! which time (docs/format.md 8).
+//! Keys: what signs and verifies the tokens of a keyset (docs/format.md 7), and
+//! which key is good for which time.
+
+mod ed25519;
+mod mac;
 
 use core::fmt;
 use std::sync::Arc;
 
-use ring::hmac;
 use token_core::{SubscribeKey, UnixSeconds};
 
-use crate::layout::MAC_BYTES;
+use crate::error::InvalidTokenKey;
 use crate::verified::VerifiedToken;
+use ed25519::Ed25519;
+#[cfg(feature = "jws")]
+pub(crate) use ed25519::thumbprint;
+use mac::Mac;
 
-/// What the derivation of a MAC key binds it to, before the subscribe key.
-const MAC_KEY_LABEL: &[u8] = b"usher token v2\0";
-/// What the fingerprint of a MAC key is made over. No token begins like this.
-const FINGERPRINT_LABEL: &[u8] = b"usher token v2 fingerprint";
-
-/// The key that signs and verifies the tokens of one keyset for one period:
-/// HMAC-SHA256 (RFC 2104) under a key derived from the signing key and the
-/// subscribe key, so that no other keyset ever accepts its tokens, even one
-/// with an equal signing key.
+/// A key of one keyset: it signs and verifies tokens, and no other keyset ever
+/// accepts them, even one whose keys were made of the same bytes.
 ///
-/// Secret: `Debug` shows only the subscribe key. The signing key that it was
-/// derived from is not kept.
+/// Secret, unless it was made of a public key: `Debug` shows only the subscribe
+/// key and the key id. The bytes that it was derived from are not kept.
 #[derive(Clone)]
-pub struct MacKey {
-    key: hmac::Key,
+pub struct TokenKey {
     subscribe_key: Arc<SubscribeKey>,
-    fingerprint: Fingerprint,
+    material: Material,
 }
 
-/// Tells MAC keys apart, those of other keysets included, without holding one.
+#[derive(Clone)]
+enum Material {
+    Mac(Mac),
+    Ed25519(Arc<Ed25519>),
+}
+
+/// Tells keys apart, those of other keysets included, without holding one.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Fingerprint([u8; 16]);
 
-impl MacKey {
-    /// The key of the keyset `subscribe_key` for the period in which
-    /// `signing_key` signs.
-    #[must_use]
-    pub fn derive(signing_key: &[u8; 32], subscribe_key: &SubscribeKey) -> Self {
-        let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, signing_key));
-        context.update(MAC_KEY_LABEL);
-        context.update(subscribe_key.as_str().as_bytes());
-        let key = hmac::Key::new(hmac::HMAC_SHA256, context.sign().as_ref());
+impl Fingerprint {
+    /// The first bytes of a MAC or a hash.
+    fn of(bytes: &[u8]) -> Self {
         let mut fingerprint = [0; 16];
-        let tag = hmac::sign(&key, FINGERPRINT_LABEL);
-        for (byte, from) in fingerprint.iter_mut().zip(tag.as_ref()) {
+        for (byte, from) in fingerprint.iter_mut().zip(bytes) {
             *byte = *from;
         }
+        Self(fingerprint)
+    }
+}
+
+impl TokenKey {
+    /// HMAC-SHA256 (RFC 2104) under a key that is derived from a signing key of
+    /// 32 random bytes (docs/format.md 7.1). Its tokens name no key.
+    #[must_use]
+    pub fn hmac(signing_key: &[u8; 32], subscribe_key: &SubscribeKey) -> Self {
         Self {
-            key,
+            material: Material::Mac(Mac::derive(signing_key, subscribe_key)),
             subscribe_key: Arc::new(subscribe_key.clone()),
-            fingerprint: Fingerprint(fingerprint),
         }
     }
 
-    /// The subscribe key that it was derived for.
+    /// Ed25519 (RFC 8032) with the pair of a seed of 32 random bytes
+    /// (docs/format.md 7.2). Its tokens name it by its [id](Self::id).
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidTokenKey`] for a seed that makes no key, of which none is known.
+    pub fn ed25519(seed: &[u8; 32], subscribe_key: &SubscribeKey) -> Result<Self, InvalidTokenKey> {
+        Ok(Self {
+            material: Material::Ed25519(Arc::new(Ed25519::from_seed(seed, subscribe_key)?)),
+            subscribe_key: Arc::new(subscribe_key.clone()),
+        })
+    }
+
+    /// The public half of an Ed25519 pair: it verifies and cannot sign.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidTokenKey`] for one of the few keys under which anybody could
+    /// sign.
+    pub fn ed25519_public(
+        public: [u8; 32],
+        subscribe_key: &SubscribeKey,
+    ) -> Result<Self, InvalidTokenKey> {
+        Ok(Self {
+            material: Material::Ed25519(Arc::new(Ed25519::from_public(public, subscribe_key)?)),
+            subscribe_key: Arc::new(subscribe_key.clone()),
+        })
+    }
+
+    /// The subscribe key of its keyset.
     #[must_use]
     pub fn subscribe_key(&self) -> &SubscribeKey {
         &self.subscribe_key
     }
 
-    pub(crate) fn sign(&self, signed: &[u8]) -> hmac::Tag {
-        hmac::sign(&self.key, signed)
+    /// What its tokens name it by (`kid`): of an Ed25519 key the first 16
+    /// characters of its thumbprint (RFC 7638), so that nobody chooses it; of an
+    /// HMAC key nothing.
+    #[must_use]
+    pub fn id(&self) -> Option<&str> {
+        match &self.material {
+            Material::Mac(_) => None,
+            Material::Ed25519(key) => Some(key.id()),
+        }
     }
 
-    /// Whether `signature` is the whole MAC of `signed`. The comparison takes
-    /// the same time wherever they differ.
+    /// What may be published, and is enough to verify: of an Ed25519 key the
+    /// public half (RFC 8032), of an HMAC key nothing.
+    #[must_use]
+    pub fn public_key(&self) -> Option<&[u8; 32]> {
+        match &self.material {
+            Material::Mac(_) => None,
+            Material::Ed25519(key) => Some(key.public()),
+        }
+    }
+
+    /// How many bytes its signatures have.
+    pub(crate) const fn signature_bytes(&self) -> usize {
+        match self.material {
+            Material::Mac(_) => mac::BYTES,
+            Material::Ed25519(_) => ed25519::BYTES,
+        }
+    }
+
+    /// The signature of `signed`; `None` from a key that only verifies.
+    pub(crate) fn sign(&self, signed: &[u8]) -> Option<Vec<u8>> {
+        match &self.material {
+            Material::Mac(key) => Some(key.sign(signed).as_ref().to_vec()),
+            Material::Ed25519(key) => key.sign(signed),
+        }
+    }
+
+    /// Whether `signature` is its whole signature of `signed`. A MAC is compared
+    /// in the same time wherever it differs.
     #[inline]
     pub(crate) fn verifies(&self, signed: &[u8], signature: &[u8]) -> bool {
-        signature.len() == MAC_BYTES && hmac::verify(&self.key, signed, signature).is_ok()
+        match &self.material {
+            Material::Mac(key) => key.verifies(signed, signature),
+            Material::Ed25519(key) => key.verifies(signed, signature),
+        }
     }
 
-    pub(crate) const fn fingerprint(&self) -> Fingerprint {
-        self.fingerprint
+    pub(crate) fn fingerprint(&self) -> Fingerprint {
+        match &self.material {
+            Material::Mac(key) => key.fingerprint(),
+            Material::Ed25519(key) => key.fingerprint(),
+        }
     }
 }
 
-impl fmt::Debug for MacKey {
+impl fmt::Debug for TokenKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MacKey")
+        f.debug_struct("TokenKey")
             .field("subscribe_key", &self.subscribe_key.as_str())
+            .field("id", &self.id())
             .finish_non_exhaustive()
     }
 }
@@ -97,7 +171,7 @@ pub struct KeyPeriod {
     /// is known.
     pub until: Option<UnixSeconds>,
     /// The key.
-    pub key: MacKey,
+    pub key: TokenKey,
 }
 
 impl KeyPeriod {
@@ -135,23 +209,26 @@ impl KeyRing {
         }
     }
 
+    /// The keys and their periods, by start, latest first.
+    #[must_use]
+    pub fn periods(&self) -> &[KeyPeriod] {
+        &self.periods
+    }
+
     /// The key of tokens that are issued at `t`.
     #[must_use]
-    pub fn key_at(&self, t: UnixSeconds) -> Option<&MacKey> {
+    pub fn key_at(&self, t: UnixSeconds) -> Option<&TokenKey> {
         self.periods
             .iter()
             .find(|period| period.contains(t))
             .map(|period| &period.key)
     }
 
-    /// The key that verifies a token issued at `t` that names `key_id`: the
-    /// keyset's own when it names none. Keys by name are reserved
-    /// (docs/format.md 9), so none is known yet.
-    pub(crate) fn key_for(&self, t: UnixSeconds, key_id: Option<&str>) -> Option<&MacKey> {
-        match key_id {
-            None => self.key_at(t),
-            Some(_) => None,
-        }
+    /// The key that verifies a token issued at `t` that names `key_id`: the key of
+    /// that time, and only if this is how its tokens name it. So a token without
+    /// `kid` never verifies under an Ed25519 key, nor one with it under another.
+    pub(crate) fn key_for(&self, t: UnixSeconds, key_id: Option<&str>) -> Option<&TokenKey> {
+        self.key_at(t).filter(|key| key.id() == key_id)
     }
 
     /// The keyset.

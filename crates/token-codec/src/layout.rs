@@ -36,8 +36,6 @@ pub(crate) const EMPTY_AFTER_CHAN: &[u8; 21] = b"\x43grp\xA0\x43spc\xA0\x43usr\x
 pub(crate) const MAC_BYTES: usize = 32;
 /// The bytes of the signature of a key that `kid` names.
 pub(crate) const LONG_SIGNATURE_BYTES: usize = 64;
-/// Bytes that follow the signed bytes: the key `sig`, a head of 2, the MAC.
-pub(crate) const SIGNATURE_PART_BYTES: usize = SIG.len() + 2 + MAC_BYTES;
 /// Bytes of an ancestor id.
 pub(crate) const ID_BYTES: usize = 16;
 

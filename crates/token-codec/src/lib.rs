@@ -17,13 +17,15 @@ mod verified;
 mod verify;
 
 pub use encode::encode;
-pub use error::{Defect, EncodeError, InspectError, Malformed, TextError, VerifyError};
+pub use error::{
+    Defect, EncodeError, InspectError, InvalidTokenKey, Malformed, TextError, VerifyError,
+};
 pub use inspect::{UntrustedClaims, UntrustedToken};
 #[cfg(feature = "jws")]
 pub use jws::{
     ChannelAccess, CrtClaims, Jwk, JwsClaims, JwsError, JwsKey, JwsKeyError, JwsKeyRecord, JwsKeys,
     OemClaims, Product, VerifiedJws, verify_jws,
 };
-pub use key::{KeyPeriod, KeyRing, MacKey};
+pub use key::{KeyPeriod, KeyRing, TokenKey};
 pub use verified::VerifiedToken;
 pub use verify::{TokenBuffer, verify};

@@ -8,7 +8,7 @@ use token_core::{
     TokenId, TokenKind, TtlMinutes, UnixSeconds, VerifiedClaims,
 };
 
-use crate::key::{Fingerprint, MacKey};
+use crate::key::{Fingerprint, TokenKey};
 use crate::layout::{key_order, of_kind};
 use crate::meta;
 use crate::outline::Outline;
@@ -49,10 +49,10 @@ enum Scope<'b> {
 impl<'b> VerifiedToken<'b> {
     /// For `verify`, once the signature matched what is in `token`.
     #[inline]
-    pub(crate) const fn new(
+    pub(crate) fn new(
         token: &'b TokenBuffer,
         scope: &'b Arc<SubscribeKey>,
-        key: &MacKey,
+        key: &TokenKey,
     ) -> Self {
         Self {
             token: Token::Borrowed(token),

@@ -8,7 +8,7 @@ use crate::access_key::OVERLAP_SECONDS_MAX;
 use crate::error::{InvalidKeyset, StoreError};
 use crate::project::{NewApiToken, Project};
 use crate::secret::{self, Secret};
-use crate::settings::Settings;
+use crate::settings::{Settings, SigningAlgorithm};
 
 /// Longest name, in bytes.
 const NAME_BYTES_MAX: usize = 255;
@@ -58,22 +58,29 @@ pub struct SigningKey {
     pub from: UnixSeconds,
     /// The instant after the last; `None` while no other key is announced.
     pub until: Option<UnixSeconds>,
+    /// How it signs.
+    pub algorithm: SigningAlgorithm,
     pub(crate) key: Secret,
 }
 
 impl SigningKey {
-    /// The 32 bytes. Derive a MAC key from them and let go.
+    /// The 32 bytes: what a MAC key is derived from, or the seed of an Ed25519
+    /// pair. Make the key and let go.
     #[must_use]
     pub fn expose(&self) -> zeroize::Zeroizing<[u8; 32]> {
         // Made by `random`, and checked when it was read.
         secret::from_hex(self.key.expose()).unwrap_or_default()
     }
 
-    pub(crate) fn random(from: UnixSeconds) -> Result<Self, StoreError> {
+    pub(crate) fn random(
+        from: UnixSeconds,
+        algorithm: SigningAlgorithm,
+    ) -> Result<Self, StoreError> {
         let key = Secret::random("", 32).map_err(|_| no_randomness())?;
         Ok(Self {
             from,
             until: None,
+            algorithm,
             key,
         })
     }
@@ -202,7 +209,7 @@ impl NewKeyset {
             publish_key: PublishKey::new(&publish_key).map_err(InvalidKeyset::PublishKey)?,
             secret_key,
             previous_secret: None,
-            signing_keys: vec![SigningKey::random(UnixSeconds(0))?],
+            signing_keys: Vec::new(),
             settings: Settings::default(),
             version,
             created_at: now,
@@ -210,6 +217,8 @@ impl NewKeyset {
             longest_ttl: 0,
         };
         keyset.set(&self.settings)?;
+        let first = SigningKey::random(UnixSeconds(0), keyset.settings.signing_algorithm)?;
+        keyset.signing_keys.push(first);
         Ok(keyset)
     }
 }
@@ -260,13 +269,15 @@ impl Keyset {
     pub(crate) fn rotate_signing_key(&mut self, now: UnixSeconds) -> Result<(), StoreError> {
         let ahead = KEY_ANNOUNCE_SECONDS_MIN.saturating_add(self.settings.max_staleness);
         let life = self.longest_life_seconds();
-        announce_key(&mut self.signing_keys, now, ahead, life)
+        let algorithm = self.settings.signing_algorithm;
+        announce_key(&mut self.signing_keys, now, (ahead, life), algorithm)
     }
 
     /// A new signing key for every token after `until`, which a rule covers.
     /// Never refused: the tokens of the keys that it drops are dead.
     pub(crate) fn rotate_in_emergency(&mut self, until: UnixSeconds) -> Result<(), StoreError> {
-        replace_keys(&mut self.signing_keys, until)
+        let algorithm = self.settings.signing_algorithm;
+        replace_keys(&mut self.signing_keys, until, algorithm)
     }
 
     /// The scopes of the tokens that its keys sign: its own, and its projects.
@@ -301,8 +312,8 @@ impl Keyset {
 pub(crate) fn announce_key(
     keys: &mut Vec<SigningKey>,
     now: UnixSeconds,
-    ahead: u64,
-    life: u64,
+    (ahead, life): (u64, u64),
+    algorithm: SigningAlgorithm,
 ) -> Result<(), StoreError> {
     if let Some(pending) = keys.last().filter(|last| last.from > now) {
         return Err(StoreError::RotationPending { from: pending.from });
@@ -318,7 +329,7 @@ pub(crate) fn announce_key(
     }
     let from = now.saturating_add(ahead);
     end_keys(keys, from);
-    keys.push(SigningKey::random(from)?);
+    keys.push(SigningKey::random(from, algorithm)?);
     Ok(())
 }
 
@@ -326,6 +337,7 @@ pub(crate) fn announce_key(
 pub(crate) fn replace_keys(
     keys: &mut Vec<SigningKey>,
     until: UnixSeconds,
+    algorithm: SigningAlgorithm,
 ) -> Result<(), StoreError> {
     let from = until.saturating_add(1);
     keys.retain(|key| key.from < from);
@@ -334,7 +346,7 @@ pub(crate) fn replace_keys(
         .saturating_sub(SIGNING_KEYS_MAX.saturating_sub(1));
     keys.drain(..surplus);
     end_keys(keys, from);
-    keys.push(SigningKey::random(from)?);
+    keys.push(SigningKey::random(from, algorithm)?);
     Ok(())
 }
 

@@ -51,7 +51,9 @@ pub use project::{API_TOKENS_MAX, ApiToken, ApiTokenScope, NewApiToken, PROJECTS
 pub use prune::Pruned;
 pub use revocation::{Listed, Listing, Outcome, Revocation};
 pub use secret::Secret;
-pub use settings::{ListAccess, MetaMode, OnStale, SETTINGS, SettingRow, Settings};
+pub use settings::{
+    ListAccess, MetaMode, OnStale, SETTINGS, SettingRow, Settings, SigningAlgorithm,
+};
 pub use store::Store;
 /// What a decision asks of this store, from token-core.
 pub use token_core::{Revocations, RevokedBy, Standing, Subject};

@@ -9,7 +9,7 @@ use self::project::LiveProject;
 use crate::keyset::{Keyset, PreviousSecret, SigningKey};
 use crate::master_key::Seal;
 use crate::secret::{self, Secret};
-use crate::settings::Settings;
+use crate::settings::{Settings, SigningAlgorithm};
 
 /// A keyset in the database, or what is left of one.
 #[derive(Serialize, Deserialize)]
@@ -45,6 +45,8 @@ pub(crate) struct Live {
 struct LiveSigningKey {
     from: u64,
     until: Option<u64>,
+    #[serde(default, skip_serializing_if = "SigningAlgorithm::is_default")]
+    algorithm: SigningAlgorithm,
     #[serde(
         serialize_with = "secret::serialize",
         deserialize_with = "secret::deserialize"
@@ -68,6 +70,7 @@ impl From<&Keyset> for Record {
         let signing_keys = keyset.signing_keys.iter().map(|key| LiveSigningKey {
             from: key.from.0,
             until: key.until.map(|until| until.0),
+            algorithm: key.algorithm,
             key: key.key.clone(),
         });
         let previous = keyset.previous_secret.as_ref();
@@ -173,6 +176,7 @@ impl Record {
             Ok(SigningKey {
                 from: UnixSeconds(key.from),
                 until: key.until.map(UnixSeconds),
+                algorithm: key.algorithm,
                 key: key.key,
             })
         });

@@ -55,6 +55,36 @@ pub enum OnStale {
     Deny,
 }
 
+/// How a signing key signs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "a new algorithm must be met by whoever signs"
+)]
+pub enum SigningAlgorithm {
+    /// HMAC-SHA256: who verifies can sign.
+    #[default]
+    Hmac,
+    /// Ed25519: who has the public key verifies, and cannot sign.
+    Ed25519,
+}
+
+impl SigningAlgorithm {
+    /// The name in JSON: `hmac`, `ed25519`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Hmac => "hmac",
+            Self::Ed25519 => "ed25519",
+        }
+    }
+
+    pub(crate) fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// The settings of a keyset.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -80,6 +110,8 @@ pub struct Settings {
     pub on_stale: OnStale,
     /// Oldest deny list to decide on, in seconds.
     pub max_staleness: u64,
+    /// How the signing keys sign that are made from now on.
+    pub signing_algorithm: SigningAlgorithm,
 }
 
 impl Default for Settings {
@@ -95,6 +127,7 @@ impl Default for Settings {
             accept_unsigned_publish_body: true,
             on_stale: OnStale::Serve,
             max_staleness: 60,
+            signing_algorithm: SigningAlgorithm::Hmac,
         }
     }
 }
@@ -128,7 +161,7 @@ const fn row(
 }
 
 /// Every setting, in the order of [`Settings`].
-pub const SETTINGS: [SettingRow; 10] = [
+pub const SETTINGS: [SettingRow; 11] = [
     row(
         "access_manager",
         "on|off",
@@ -188,6 +221,12 @@ pub const SETTINGS: [SettingRow; 10] = [
         "seconds, 1 to 86400",
         "60",
         "how old the deny list may be",
+    ),
+    row(
+        "signing_algorithm",
+        "hmac|ed25519",
+        "hmac",
+        "of the next signing key; ed25519 can be verified without a secret",
     ),
 ];
 

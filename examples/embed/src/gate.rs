@@ -5,7 +5,7 @@ use core::error::Error;
 use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock};
 
-use token_codec::{KeyPeriod, KeyRing, MacKey, TokenBuffer, VerifyError, encode, verify};
+use token_codec::{KeyPeriod, KeyRing, TokenBuffer, TokenKey, VerifyError, encode, verify};
 use token_core::{
     Claims, Grants, Permission, Permissions, PublishKey, ResourceKind, ResourceName, SubscribeKey,
     TokenId, TtlMinutes, UnixSeconds, VerifiedClaims as _,
@@ -26,7 +26,7 @@ thread_local! {
 pub(crate) struct Gate {
     subscribe_key: SubscribeKey,
     publish_key: PublishKey,
-    signing_key: MacKey,
+    signing_key: TokenKey,
     keys: KeyRing,
     deny_list: DenyList,
 }
@@ -37,7 +37,7 @@ impl Gate {
         publish_key: PublishKey,
         signing_key: &[u8; 32],
     ) -> Self {
-        let signing_key = MacKey::derive(signing_key, &subscribe_key);
+        let signing_key = TokenKey::hmac(signing_key, &subscribe_key);
         // One key, good for every time of issue. To rotate, end its period and
         // add one that begins there.
         let period = KeyPeriod {

@@ -32,9 +32,11 @@ pub(super) fn run(verb: &KeysetVerb, output: &Output) -> Result<Exit, Failure> {
             subscribe_key,
             publish_key,
             secret_key,
+            settings,
             connection,
         } => {
-            let mut body = json!({ "name": name });
+            let settings = parse_settings(settings)?;
+            let mut body = json!({ "name": name, "settings": settings });
             put(&mut body, "subscribe_key", subscribe_key.clone());
             put(&mut body, "publish_key", publish_key.clone());
             put(
@@ -81,6 +83,9 @@ pub(super) fn run(verb: &KeysetVerb, output: &Output) -> Result<Exit, Failure> {
             let path = format!("{}/rotate", path(&api, keyset)?);
             print(&api.post::<Shown>(&path, &body)?, output)
         }
+        KeysetVerb::PublicKeys { keyset, connection } => {
+            public_keys(&Api::connect(connection)?, keyset.as_deref(), output)
+        }
         KeysetVerb::Delete { keyset, connection } => {
             let api = Api::connect(connection)?;
             let answer: Value = api.delete(&path(&api, keyset)?)?;
@@ -90,6 +95,17 @@ pub(super) fn run(verb: &KeysetVerb, output: &Output) -> Result<Exit, Failure> {
             Ok(Exit::Yes)
         }
     }
+}
+
+/// What is needed to verify: for a file, and so JSON in any case.
+fn public_keys(api: &Api, keyset: Option<&str>, output: &Output) -> Result<Exit, Failure> {
+    let path = match keyset {
+        Some(keyset) => format!("{}/public-keys", path(api, keyset)?),
+        None => "/v1/public-keys".to_owned(),
+    };
+    let answer: Value = api.get(&path)?;
+    output.answer(&answer, || format!("{answer:#}\n"))?;
+    Ok(Exit::Yes)
 }
 
 /// The body that asks for a rotation.
@@ -171,7 +187,9 @@ fn render(shown: &Shown) -> String {
         } else {
             instant(key.from)
         };
-        sheet.row("signing key", format!("from {from} until {until}"));
+        let named = key.kid.as_ref().map(|kid| format!(" {kid}"));
+        let kind = format!("{}{}", key.algorithm, named.unwrap_or_default());
+        sheet.row("signing key", format!("from {from} until {until}, {kind}"));
     }
     if let Some(until) = shown.until {
         sheet.row(

@@ -1,7 +1,7 @@
 //! `usher lint`: what is wrong, or likely to be, in a grant or a rule file.
 
 use serde::Serialize;
-use token_codec::{MacKey, encode};
+use token_codec::{TokenKey, encode};
 use token_core::{Claims, SubscribeKey, UnixSeconds};
 use token_policy::{Finding, InvalidRules, RuleSet, Severity, lint};
 use token_server::read_grant;
@@ -66,7 +66,7 @@ fn size(claims: &Claims) -> Result<Option<usize>, Finding> {
     let Ok(keyset) = SubscribeKey::new("lint") else {
         return Ok(None);
     };
-    let key = MacKey::derive(&[0; 32], &keyset);
+    let key = TokenKey::hmac(&[0; 32], &keyset);
     encode(claims, &key)
         .map(|text| Some(text.len()))
         .map_err(|error| {

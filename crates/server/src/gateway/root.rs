@@ -41,7 +41,8 @@ pub(super) fn check(
     let keyset = classified.subscribe_key.and_then(|key| service.keyset(key));
     let keys = keyset
         .as_ref()
-        .map_or_else(|| service.nobody(), |keyset| keyset.signing_keys(now));
+        .and_then(|keyset| keyset.signing_keys(now))
+        .unwrap_or_else(|| service.nobody());
     let unsigned_bodies = keyset
         .as_ref()
         .is_some_and(|keyset| keyset.settings().accept_unsigned_publish_body);

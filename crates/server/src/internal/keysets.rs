@@ -10,6 +10,7 @@ use token_store::{Keyset, KeysetChange, NewKeyset, Rotation, Secret, Settings};
 
 use crate::error::{ApiError, ErrorCode, json};
 use crate::fields::Fields;
+use crate::keyset::token_key;
 use crate::service::{Service, store_error};
 
 /// A keyset as it is shown: no secret.
@@ -29,6 +30,10 @@ struct Period {
     from: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     until: Option<u64>,
+    algorithm: &'static str,
+    /// What tokens name the key by.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kid: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -91,6 +96,8 @@ fn shown(keyset: &Keyset) -> Shown<'_> {
     let periods = keyset.signing_keys.iter().map(|key| Period {
         from: key.from.0,
         until: key.until.map(|until| until.0),
+        algorithm: key.algorithm.name(),
+        kid: token_key(key, &keyset.subscribe_key).and_then(|key| key.id().map(str::to_owned)),
     });
     Shown {
         name: &keyset.name,
@@ -113,12 +120,9 @@ pub(super) fn list(service: &Service) -> Response<Bytes> {
     struct List<'a> {
         keysets: Vec<Shown<'a>>,
     }
-    let keysets = service.keysets();
+    let keysets = service.store().keysets();
     let mut list = List {
-        keysets: keysets
-            .iter()
-            .map(|keyset| shown(keyset.stored()))
-            .collect(),
+        keysets: keysets.iter().map(|keyset| shown(keyset)).collect(),
     };
     list.keysets
         .sort_by(|a, b| (a.created_at, a.subscribe_key).cmp(&(b.created_at, b.subscribe_key)));
@@ -126,8 +130,8 @@ pub(super) fn list(service: &Service) -> Response<Bytes> {
 }
 
 pub(super) fn show(service: &Service, key: &str) -> Result<Response<Bytes>, ApiError> {
-    let keyset = service.known_keyset(key)?;
-    Ok(json(StatusCode::OK, &Answer::of(keyset.stored())))
+    let keyset = service.stored_keyset(key)?;
+    Ok(json(StatusCode::OK, &Answer::of(&keyset)))
 }
 
 pub(super) async fn create(service: &Service, body: &[u8]) -> Result<Response<Bytes>, ApiError> {

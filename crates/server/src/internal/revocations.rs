@@ -136,7 +136,10 @@ fn read(service: &Service, keyset: &Prepared, mut fields: Fields) -> Result<Revo
         let id = id
             .parse()
             .map_err(|_| invalid("a token id is 32 hexadecimal digits", "id"))?;
-        let default = keyset.stored().latest_expiry(service.now());
+        let stored = keyset.stored();
+        let default = stored.map_or(UnixSeconds(u64::MAX), |stored| {
+            stored.latest_expiry(service.now())
+        });
         Revocation::Token {
             kind,
             scope,

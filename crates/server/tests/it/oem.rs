@@ -16,16 +16,21 @@ use crate::harness::{Harness, NOW, Reply, SUBSCRIBE_KEY, read_on};
 const API_KEY: &str = "partner-api-key-canary-0123456789";
 const PATH: &str = "/v2/oem/access-token";
 
-struct World {
-    harness: Harness,
-    account: u64,
+pub(crate) struct World {
+    pub(crate) harness: Harness,
+    pub(crate) account: u64,
     application: u64,
     other_application: u64,
 }
 
 impl World {
     async fn new() -> Self {
-        let harness = Harness::new().await;
+        Self::with(json!({})).await
+    }
+
+    /// With these settings of the keyset.
+    pub(crate) async fn with(settings: Value) -> Self {
+        let harness = Harness::with(settings).await;
         let body = json!({"name": "Partner", "api_key": API_KEY});
         let made = harness.admin("POST", "/v1/accounts", &body).await;
         assert_eq!(made.status, 201, "{}", made.body);
@@ -77,7 +82,7 @@ impl World {
         self.harness.public("POST", PATH, &headers, body).await
     }
 
-    async fn token(&self) -> String {
+    pub(crate) async fn token(&self) -> String {
         let reply = self.ask(&self.wanted()).await;
         assert_eq!(reply.status, 200, "{}", reply.body);
         reply.json()["accessToken"].as_str().unwrap().to_owned()
@@ -90,7 +95,7 @@ impl World {
         reply.json()
     }
 
-    async fn is_active(&self, token: &str) -> bool {
+    pub(crate) async fn is_active(&self, token: &str) -> bool {
         self.introspect(token).await["active"] == true
     }
 

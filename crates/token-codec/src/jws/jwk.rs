@@ -1,10 +1,10 @@
 //! Public keys as others read them (RFC 7517, RFC 8037 section 2).
 
-use ring::digest::{SHA256, digest};
 use serde::Serialize;
 
 use super::compact::encode;
 use super::key::JwsKey;
+use crate::key::thumbprint;
 
 /// A public key for a key set: `OKP`, Ed25519. Its id is its thumbprint, so
 /// that nobody can give two keys one name.
@@ -30,14 +30,12 @@ impl JwsKey {
     /// The key for a key set; a secret has none.
     #[must_use]
     pub fn jwk(&self) -> Option<Jwk> {
-        let x = encode(self.public_key()?);
-        // RFC 7638 section 3: the required members, sorted, without blanks.
-        let canonical = format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#);
+        let public = self.public_key()?;
         Some(Jwk {
             kty: "OKP",
             crv: "Ed25519",
-            kid: encode(digest(&SHA256, canonical.as_bytes()).as_ref()),
-            x,
+            kid: thumbprint(public),
+            x: encode(public),
             alg: self.algorithm(),
             usage: "sig",
         })

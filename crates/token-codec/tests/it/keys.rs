@@ -1,7 +1,7 @@
 //! Which key verifies which token: format 7, format 8.
 
 use token_codec::{
-    EncodeError, KeyPeriod, KeyRing, MacKey, TokenBuffer, VerifyError, encode, verify,
+    EncodeError, KeyPeriod, KeyRing, TokenBuffer, TokenKey, VerifyError, encode, verify,
 };
 use token_core::{
     Claims, Grants, Permission, ResourceKind, ResourceName, SubscribeKey, TokenId, TtlMinutes,
@@ -16,8 +16,8 @@ fn subscribe_key(text: &str) -> SubscribeKey {
     SubscribeKey::new(text).unwrap()
 }
 
-fn key(byte: u8) -> MacKey {
-    MacKey::derive(&[byte; 32], &subscribe_key("sub-c-1"))
+fn key(byte: u8) -> TokenKey {
+    TokenKey::hmac(&[byte; 32], &subscribe_key("sub-c-1"))
 }
 
 fn ring(periods: &[(u64, Option<u64>, u8)]) -> KeyRing {
@@ -58,7 +58,7 @@ fn t09_a_token_never_verifies_under_another_keyset() {
     let period = KeyPeriod {
         from: UnixSeconds(0),
         until: None,
-        key: MacKey::derive(&[1; 32], &other),
+        key: TokenKey::hmac(&[1; 32], &other),
     };
     let keys = KeyRing::new(other.clone(), [period]);
     let error = verify(&text, &keys, &mut TokenBuffer::new()).err();
@@ -132,10 +132,9 @@ fn a_cached_token_falls_with_the_key_of_its_time() {
     assert!(!demo_keys().still_verifies(&token));
 }
 
-/// format 9: keys by name are reserved, so no token that names one verifies,
-/// nor can one be made.
+/// format 9: a token of the keyset's own key names none, and cannot be made to.
 #[test]
-fn a_token_that_names_a_key_is_of_an_unknown_key() {
+fn a_token_that_names_a_key_that_nobody_knows_does_not_verify() {
     let mut named = claims(10);
     named.key_id = Some("edge".to_owned());
     assert_eq!(encode(&named, &demo_key()), Err(EncodeError::KeyId));
@@ -163,7 +162,7 @@ fn no_debug_output_holds_a_secret_or_a_signature() {
     let (keys, mut buffer) = (ring(&[(0, None, 1)]), TokenBuffer::new());
     let token = verify(&text, &keys, &mut buffer).unwrap();
     let id = token.id().to_string();
-    let expected = "MacKey { subscribe_key: \"sub-c-1\", .. }";
+    let expected = "TokenKey { subscribe_key: \"sub-c-1\", id: None, .. }";
     assert_eq!(format!("{:?}", key(1)), expected);
     let shown = format!("{token:?} {:?} {keys:?}", key(1));
     assert!(shown.contains(&id));

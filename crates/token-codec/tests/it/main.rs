@@ -12,6 +12,7 @@
 
 mod cbor;
 mod claims_json;
+mod ed25519;
 mod identity;
 mod inspection;
 mod jws;

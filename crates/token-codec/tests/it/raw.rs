@@ -4,7 +4,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::{URL_SAFE, URL_SAFE_NO_PAD};
 use ring::hmac;
-use token_codec::{KeyPeriod, KeyRing, MacKey};
+use token_codec::{KeyPeriod, KeyRing, TokenKey};
 use token_core::{SubscribeKey, UnixSeconds};
 
 /// The published demo keyset of testdata/tokens.
@@ -12,8 +12,8 @@ pub(crate) const SUBSCRIBE_KEY: &str = "sub-c-demo";
 pub(crate) const SIGNING_KEY: [u8; 32] = *b"the demo signing key of testdata";
 pub(crate) const ISSUED_AT: u64 = 1_790_000_000;
 
-pub(crate) fn demo_key() -> MacKey {
-    MacKey::derive(&SIGNING_KEY, &SubscribeKey::new(SUBSCRIBE_KEY).unwrap())
+pub(crate) fn demo_key() -> TokenKey {
+    TokenKey::hmac(&SIGNING_KEY, &SubscribeKey::new(SUBSCRIBE_KEY).unwrap())
 }
 
 /// One key for every time.

@@ -19,5 +19,4 @@ mod nats;
 mod node;
 mod reach;
 mod refusals;
-mod scale;
 mod tls;

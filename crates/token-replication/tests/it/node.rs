@@ -164,7 +164,7 @@ impl Node {
         })
     }
 
-    pub(crate) fn now(&self) -> u64 {
+    fn now(&self) -> u64 {
         System(Instant::now()).now().0
     }
 }

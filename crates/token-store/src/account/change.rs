@@ -13,6 +13,10 @@ use super::{
 use crate::error::{InvalidAccount, StoreError};
 use crate::keyset::{SigningKey, announce_key, no_randomness, replace_keys};
 use crate::secret::{self, Secret};
+use crate::settings::SigningAlgorithm;
+
+/// How the keys of an account sign (oem 4).
+const ALGORITHM: SigningAlgorithm = SigningAlgorithm::Ed25519;
 
 /// For how long whoever verifies by the key set may keep it, in seconds: the
 /// next key is announced so much earlier.
@@ -158,7 +162,7 @@ impl Account {
             name,
             created_at: now,
             api_keys: Vec::new(),
-            signing_keys: vec![SigningKey::random(UnixSeconds(0))?],
+            signing_keys: vec![SigningKey::random(UnixSeconds(0), ALGORITHM)?],
             applications: BTreeMap::new(),
             keysets: BTreeMap::new(),
             customers: BTreeMap::new(),
@@ -186,12 +190,12 @@ impl Account {
                 }
             }
             AccountStep::Rotate { emergency: true } => {
-                replace_keys(&mut self.signing_keys, killed_until)?;
+                replace_keys(&mut self.signing_keys, killed_until, ALGORITHM)?;
             }
             AccountStep::Rotate { emergency: false } => {
                 let ahead = KEY_ANNOUNCE_SECONDS_MIN.saturating_add(KEY_SET_AGE_SECONDS_MAX);
                 let life = Self::longest_life_seconds();
-                announce_key(&mut self.signing_keys, now, ahead, life)?;
+                announce_key(&mut self.signing_keys, now, (ahead, life), ALGORITHM)?;
             }
             AccountStep::CreateApplication { name } => {
                 return self.create_application(name, others, now);

@@ -10,6 +10,7 @@ use super::{Account, AccountKeyset, ApiKey, Application, Customer};
 use crate::keyset::SigningKey;
 use crate::master_key::Seal;
 use crate::secret::{self, Secret};
+use crate::settings::SigningAlgorithm;
 
 /// The name of the entry that every account has.
 const ACCOUNT: &str = "account";
@@ -198,6 +199,7 @@ impl Account {
             Some(SigningKey {
                 from: UnixSeconds(key.from),
                 until: key.until.map(UnixSeconds),
+                algorithm: SigningAlgorithm::Ed25519,
                 key: key.key,
             })
         });

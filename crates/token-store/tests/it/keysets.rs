@@ -235,7 +235,7 @@ fn a_secret_key_is_replaced_alone() {
 
 #[test]
 fn every_setting_takes_its_values_and_no_others() {
-    let cases: [(&str, &[Value], &[Value]); 10] = [
+    let cases: [(&str, &[Value], &[Value]); 11] = [
         (
             "access_manager",
             &[json!(false), json!("on")],
@@ -275,6 +275,11 @@ fn every_setting_takes_its_values_and_no_others() {
             "max_staleness",
             &[json!(1), json!(86_400)],
             &[json!(0), json!(86_401)],
+        ),
+        (
+            "signing_algorithm",
+            &[json!("hmac"), json!("ed25519")],
+            &[json!("rsa"), json!(true)],
         ),
     ];
     let named: Vec<_> = cases.iter().map(|(name, ..)| *name).collect();
@@ -426,4 +431,48 @@ fn the_latest_expiry_remembers_the_longest_life_ever_allowed() {
     let keyset = store.change_keyset(change).unwrap();
     let latest = keyset.latest_expiry(UnixSeconds(START));
     assert_eq!(latest, UnixSeconds(START + 125 + 43_200 * 60));
+}
+
+/// The setting is about the keys that are made from then on: what is signed
+/// stays as it is, and so does a key through a restart.
+#[test]
+fn the_next_key_signs_as_the_keyset_says() {
+    use token_store::SigningAlgorithm::{Ed25519, Hmac};
+    let (directory, clock, store) = store();
+    make_keyset(&store);
+    let change = |change| store.change_keyset(change).unwrap();
+    let set = |value: &str| KeysetChange::Set {
+        subscribe_key: KEYSET.to_owned(),
+        settings: vec![("signing_algorithm".to_owned(), json!(value))],
+    };
+    let rotate = |rotation| KeysetChange::Rotate {
+        subscribe_key: KEYSET.to_owned(),
+        rotation,
+    };
+    let algorithms = |keyset: &Keyset| {
+        let keys = keyset.signing_keys.iter();
+        keys.map(|key| key.algorithm).collect::<Vec<_>>()
+    };
+    assert_eq!(algorithms(&change(set("ed25519"))), [Hmac]);
+    assert_eq!(
+        algorithms(&change(rotate(Rotation::Signing))),
+        [Hmac, Ed25519]
+    );
+    clock.walk(300);
+    let after = change(rotate(Rotation::Emergency));
+    assert_eq!(algorithms(&after), [Hmac, Ed25519, Ed25519]);
+    let kept: Vec<_> = after.signing_keys.iter().map(|key| key.expose()).collect();
+    drop(store);
+    let store = open(directory.path(), &clock).unwrap();
+    let keyset = store.keyset(KEYSET).unwrap();
+    assert_eq!(algorithms(&keyset), [Hmac, Ed25519, Ed25519]);
+    let again: Vec<_> = keyset.signing_keys.iter().map(|key| key.expose()).collect();
+    assert!(again == kept);
+    let new = NewKeyset {
+        name: "public".to_owned(),
+        settings: vec![("signing_algorithm".to_owned(), json!("ed25519"))],
+        ..NewKeyset::default()
+    };
+    let made = store.change_keyset(KeysetChange::Create(new)).unwrap();
+    assert_eq!(algorithms(&made), [Ed25519]);
 }

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::SystemTime;
 
-use token_codec::{MacKey, encode};
+use token_codec::{TokenKey, encode};
 use token_core::{
     Claims, Grants, Permission, ResourceKind, ResourceName, SubscribeKey, TtlMinutes, UnixSeconds,
 };
@@ -102,7 +102,7 @@ fn token_issued_ago(seconds: u64, signing_key: &[u8; 32]) -> String {
     let mut grants = Grants::new();
     let room = ResourceName::new("room-1").unwrap();
     grants.allow(ResourceKind::Channel, room, Permission::Read.into());
-    let key = MacKey::derive(signing_key, &SubscribeKey::new("sub-c-demo").unwrap());
+    let key = TokenKey::hmac(signing_key, &SubscribeKey::new("sub-c-demo").unwrap());
     encode(&Claims::new(issued_at, TtlMinutes(1), grants), &key).unwrap()
 }
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use token_codec::{
-    KeyPeriod, KeyRing, MacKey, TokenBuffer, UntrustedToken, VerifiedToken, encode, verify,
+    KeyPeriod, KeyRing, TokenBuffer, TokenKey, UntrustedToken, VerifiedToken, encode, verify,
 };
 use token_core::{Claims, ResourceKind, SubscribeKey, UnixSeconds};
 use token_policy::{
@@ -285,7 +285,7 @@ impl Setting<'_> {
         };
         let keyset = SubscribeKey::new(self.file.keyset.as_str());
         let keyset = keyset.map_err(|error| format!("`keyset`: {error}"))?;
-        let key = MacKey::derive(&[0; 32], &keyset);
+        let key = TokenKey::hmac(&[0; 32], &keyset);
         let text = encode(claims, &key).map_err(|error| error.to_string())?;
         let period = KeyPeriod {
             from: UnixSeconds(0),
