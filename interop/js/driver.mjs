@@ -147,6 +147,17 @@ class Suite {
       same('signature length', parsed.signature.length, this.reserved.expect.signature_bytes);
     });
   }
+
+  async ed25519() {
+    await this.report.run('grant: a keyset that signs with Ed25519', async () => {
+      const client = this.client('ed25519');
+      const token = await this.grant(PLAIN, 'ed25519');
+      const parsed = client.parseToken(token);
+      same('parsed token', parsedToken(parsed), expectedToken(PLAIN));
+      same('signature length', parsed.signature.length, 64);
+      same('result of the revoke', await client.revokeToken(token), {});
+    });
+  }
 }
 
 // What the SDKs were shown is what Usher itself means by such a token.
@@ -167,6 +178,7 @@ async function main(folder) {
   await suite.refusedGrants();
   await suite.revokes();
   await suite.reservedToken();
+  await suite.ed25519();
   await report.run('inspect: usher reads that token as the SDK does', () => inspect(input.reserved));
   await report.run('walk: publish and subscribe, allowed, then denied after a revoke', () => walk(suite));
   const operations = new Operations(suite);

@@ -136,6 +136,17 @@ class Suite:
         same("parsed token", sdk.parsed_token(parsed), sdk.expected_token(expect))
         same("timestamp", parsed["timestamp"], expect["timestamp"])
 
+    def ed25519(self):
+        self.report.run("grant: a keyset that signs with Ed25519", self.one_ed25519)
+
+    def one_ed25519(self):
+        client = self.client("ed25519")
+        token = self.grant(keyset="ed25519")
+        parsed = client.parse_token(token)
+        same("parsed token", sdk.parsed_token(parsed), sdk.expected_token(PLAIN))
+        same("signature length", len(parsed["signature"]), 64)
+        same("result of the revoke", client.revoke_token(token).sync().result.status, 200)
+
 
 def read_input():
     path = Path(os.environ.get("USHER_SCENARIOS") or "scenarios.json")
@@ -162,6 +173,7 @@ def main():
     suite.refused_grants()
     suite.revokes()
     suite.reserved_token()
+    suite.ed25519()
     operations = Operations(suite)
     operations.run()
     operations.bad_tokens()

@@ -38,6 +38,15 @@ impl<'a> Suite<'a> {
         }
         let name = "parse: a token with par, kid and a 64-byte signature";
         report.outcome(name, self.reserved_token());
+        let name = "grant: a keyset that signs with Ed25519";
+        report.outcome(name, self.ed25519().await);
+    }
+
+    async fn ed25519(&self) -> Outcome {
+        let asked = plain(15);
+        let token = self.token_of(&asked, Some("ed25519"), 0).await?;
+        sdk::parsed_as_asked(&token, &asked)?;
+        Ok(())
     }
 
     fn client(&self, keyset: Option<&str>, user_id: Option<&str>, clock: i64) -> Outcome<Client> {

@@ -51,6 +51,12 @@ impl Server {
             .read()?;
             keysets.insert(name.to_owned(), credentials(&json(&created)?)?);
         }
+        let created = cmd!(
+            sh,
+            "{usher} keyset create --name ed25519 --set signing_algorithm=ed25519 --data-dir {data} --json"
+        )
+        .read()?;
+        keysets.insert("ed25519".to_owned(), credentials(&json(&created)?)?);
         for (name, setting) in [
             ("revocation_off", "revocation=off"),
             ("access_manager_off", "access_manager=off"),
