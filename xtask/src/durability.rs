@@ -13,7 +13,7 @@ use crate::repository::Repository;
 /// How a test marks a row.
 const MARK: &str = "table: ";
 
-const SUITES: [Suite; 12] = [
+const SUITES: [Suite; 14] = [
     Suite {
         package: "token-store",
         test: "kill::",
@@ -79,6 +79,18 @@ const SUITES: [Suite; 12] = [
         test: "reach::",
         variable: "USHER_REPLICATION_REVOCATIONS",
         count: "10000",
+    },
+    Suite {
+        package: "token-replication",
+        test: "scale::",
+        variable: "USHER_LOG_ENTRIES",
+        count: "1000000",
+    },
+    Suite {
+        package: "token-replication",
+        test: "scale::",
+        variable: "USHER_LOG_ENTRIES",
+        count: "10000000",
     },
     Suite {
         package: "token-replication",

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use token_core::UnixSeconds;
 use token_store::{LogEntry, LogKey};
+use zeroize::Zeroizing;
 
 use crate::key::{ClusterKey, FeedKey};
 
@@ -21,6 +22,11 @@ pub(crate) const BEACON_LIFE: core::time::Duration = core::time::Duration::from_
 /// differ, and too long costs only room.
 const AFTER_EXPIRY_SECONDS: u64 = 86_400;
 
+/// Most bytes of entries in one message, some hundred of them. The log syncs each
+/// message, which takes longer than anything in it; but what is merged at once is a
+/// multiple of this.
+const LINES_BYTES_MAX: usize = 16 * 1024;
+
 /// Both keys; a node that only verifies has no cluster key.
 #[derive(Clone, Debug)]
 pub(crate) struct Keys {
@@ -30,7 +36,8 @@ pub(crate) struct Keys {
 
 /// A message that was read.
 pub(crate) enum Message {
-    Entry(LogEntry),
+    /// One or more, of one scope or keyset.
+    Entries(Vec<LogEntry>),
     Beacon(Beacon),
     /// The log of this epoch holds what every node had.
     Complete(String),
@@ -75,21 +82,39 @@ impl Keys {
         }
     }
 
-    /// An entry as the log carries it. `None` without the key for it, or
+    /// Entries as the log carries them. `None` without the key for one, or
     /// without random bytes.
-    pub(crate) fn entry(&self, entry: &LogEntry, salt: &str, now: UnixSeconds) -> Option<Outgoing> {
-        let key = entry.key();
-        let subject = self.subject(&key);
-        let plain = entry.to_bytes();
-        let payload = match key {
-            LogKey::Scope { .. } => self.feed.seal(&subject, &plain),
-            LogKey::Keyset { .. } => self.cluster.as_ref()?.seal(&subject, &plain),
+    pub(crate) fn entries(
+        &self,
+        entries: &[LogEntry],
+        salt: &str,
+        now: UnixSeconds,
+    ) -> Option<Vec<Outgoing>> {
+        let mut all: Vec<Lines> = Vec::new();
+        for entry in entries {
+            let lines = Lines::of(entry);
+            match all.last_mut() {
+                Some(last) if last.takes(&lines) => last.append(&lines),
+                Some(_) | None => all.push(lines),
+            }
+        }
+        let messages = all.iter().map(|lines| self.message(lines, salt, now));
+        messages.collect()
+    }
+
+    fn message(&self, lines: &Lines, salt: &str, now: UnixSeconds) -> Option<Outgoing> {
+        let subject = self.subject(&lines.key);
+        let payload = match lines.key {
+            LogKey::Scope { .. } => self.feed.seal(&subject, &lines.plain),
+            LogKey::Keyset { .. } => self.cluster.as_ref()?.seal(&subject, &lines.plain),
         };
-        let life = entry.expires_at().map(|expires_at| {
+        let life = lines.expires_at.map(|expires_at| {
             let left = expires_at.0.saturating_sub(now.0);
             core::time::Duration::from_secs(left.saturating_add(AFTER_EXPIRY_SECONDS))
         });
-        let id = self.feed.name(&[b"id ", salt.as_bytes(), b" ", &plain]);
+        let id = self
+            .feed
+            .name(&[b"id ", salt.as_bytes(), b" ", &lines.plain]);
         Some(Outgoing {
             subject,
             payload: payload?,
@@ -126,12 +151,11 @@ impl Keys {
             let Some(cluster) = &self.cluster else {
                 return Some(Message::NotForUs);
             };
-            let entry = LogEntry::from_bytes(&cluster.open(subject, payload)?)?;
-            return self.belongs(subject, entry);
+            return self.belongs(subject, &cluster.open(subject, payload)?);
         }
         let plain = self.feed.open(subject, payload)?;
         if subject.starts_with(DENY) {
-            self.belongs(subject, LogEntry::from_bytes(&plain)?)
+            self.belongs(subject, &plain)
         } else if subject.starts_with(BEACON) {
             serde_json::from_slice(&plain).ok().map(Message::Beacon)
         } else if subject == COMPLETE {
@@ -145,8 +169,46 @@ impl Keys {
 
     /// An entry under the subject of another is nobody's: what is sealed with
     /// the feed key says nothing about a keyset.
-    fn belongs(&self, subject: &str, entry: LogEntry) -> Option<Message> {
-        (self.subject(&entry.key()) == subject).then_some(Message::Entry(entry))
+    fn belongs(&self, subject: &str, plain: &[u8]) -> Option<Message> {
+        let entries = plain.split(|byte| *byte == b'\n').map(|line| {
+            let entry = LogEntry::from_bytes(line)?;
+            (self.subject(&entry.key()) == subject).then_some(entry)
+        });
+        entries.collect::<Option<_>>().map(Message::Entries)
+    }
+}
+
+/// Entries that share a message, a line each.
+struct Lines {
+    key: LogKey,
+    plain: Zeroizing<Vec<u8>>,
+    /// When the last of them is needed no more; `None` if that is never.
+    expires_at: Option<UnixSeconds>,
+}
+
+impl Lines {
+    fn of(entry: &LogEntry) -> Self {
+        Self {
+            key: entry.key(),
+            plain: entry.to_bytes(),
+            expires_at: entry.expires_at(),
+        }
+    }
+
+    /// Whether others go along: tokens of the same scope. What stays for good
+    /// stays alone, so that it keeps nothing else in the log.
+    fn takes(&self, others: &Self) -> bool {
+        let bytes = self.plain.len().saturating_add(others.plain.len());
+        self.key == others.key
+            && self.expires_at.is_some()
+            && others.expires_at.is_some()
+            && bytes < LINES_BYTES_MAX
+    }
+
+    fn append(&mut self, others: &Self) {
+        self.plain.push(b'\n');
+        self.plain.extend_from_slice(&others.plain);
+        self.expires_at = self.expires_at.max(others.expires_at);
     }
 }
 
@@ -170,28 +232,66 @@ mod tests {
         LogEntry::from_bytes(bytes).unwrap()
     }
 
+    /// The one message of one entry.
+    fn sent(keys: &Keys, bytes: &[u8], salt: &str, now: u64) -> Option<Outgoing> {
+        let mut messages = keys.entries(&[entry(bytes)], salt, UnixSeconds(now))?;
+        assert_eq!(messages.len(), 1);
+        messages.pop()
+    }
+
     #[test]
     fn what_is_sealed_comes_back() {
         let keys = keys(7);
         for bytes in [TOKEN, KEYSET_GONE] {
-            let sent = keys.entry(&entry(bytes), "salt", UnixSeconds(80)).unwrap();
+            let sent = sent(&keys, bytes, "salt", 80).unwrap();
             let back = keys.open(&sent.subject, &sent.payload);
-            assert!(matches!(back, Some(Message::Entry(back)) if *back.to_bytes() == *bytes));
+            assert!(matches!(back, Some(Message::Entries(back)) if *back[0].to_bytes() == *bytes));
             assert!(
                 !sent.subject.contains(".s"),
                 "the scope is not in the subject"
             );
         }
-        let now = UnixSeconds(80);
-        let life = |bytes| keys.entry(&entry(bytes), "", now).unwrap().life;
+        let life = |bytes| sent(&keys, bytes, "", 80).unwrap().life;
         assert_eq!(life(TOKEN).unwrap().as_secs(), 10 + AFTER_EXPIRY_SECONDS);
         assert_eq!(life(KEYSET_GONE), None, "keysets stay");
     }
 
     #[test]
+    fn tokens_of_a_scope_share_messages() {
+        let keys = keys(7);
+        let text = core::str::from_utf8(TOKEN).unwrap();
+        let other = text.replace("\"s\"", "\"other\"");
+        let rule = r#"{"rule":{"kind":"access-manager","scope":"s","until":5}}"#;
+        let token = |n: u64| text.replace(":90", &format!(":{}", 90 + n));
+        let mut texts: Vec<String> = (0..400).map(token).collect();
+        texts.extend([rule.to_owned(), rule.to_owned(), other, token(0)]);
+        let entries: Vec<LogEntry> = texts.iter().map(|text| entry(text.as_bytes())).collect();
+        let messages = keys.entries(&entries, "", UnixSeconds(80)).unwrap();
+        // The tokens in three, then each rule, the other scope, and the rest.
+        assert_eq!(messages.len(), 7);
+        assert!(messages.iter().all(|one| one.payload.len() < 17 * 1024));
+        assert_eq!(
+            messages[2].life.unwrap().as_secs(),
+            409 + AFTER_EXPIRY_SECONDS
+        );
+        let back = messages
+            .iter()
+            .flat_map(|one| match keys.open(&one.subject, &one.payload) {
+                Some(Message::Entries(entries)) => entries,
+                _ => panic!("it does not open"),
+            });
+        let back: Vec<_> = back.map(|entry| entry.to_bytes()).collect();
+        assert!(
+            back.iter()
+                .map(|bytes| &**bytes)
+                .eq(texts.iter().map(String::as_bytes))
+        );
+    }
+
+    #[test]
     fn an_id_is_that_of_the_content() {
         let keys = keys(7);
-        let id = |salt, bytes| keys.entry(&entry(bytes), salt, UnixSeconds(0)).unwrap().id;
+        let id = |salt, bytes| sent(&keys, bytes, salt, 0).unwrap().id;
         assert_eq!(id("a", TOKEN), id("a", TOKEN));
         assert_ne!(id("a", TOKEN), id("b", TOKEN));
         assert_ne!(id("a", TOKEN), id("a", KEYSET_GONE));
@@ -205,22 +305,18 @@ mod tests {
             cluster: None,
             ..full.clone()
         };
-        let sent = full.entry(&entry(KEYSET_GONE), "", UnixSeconds(0)).unwrap();
-        let seen = verifier.open(&sent.subject, &sent.payload);
+        let made = sent(&full, KEYSET_GONE, "", 0).unwrap();
+        let seen = verifier.open(&made.subject, &made.payload);
         assert!(matches!(seen, Some(Message::NotForUs)));
-        assert!(
-            verifier
-                .entry(&entry(KEYSET_GONE), "", UnixSeconds(0))
-                .is_none()
-        );
-        let forged = verifier.feed.seal(&sent.subject, KEYSET_GONE).unwrap();
-        assert!(full.open(&sent.subject, &forged).is_none());
+        assert!(sent(&verifier, KEYSET_GONE, "", 0).is_none());
+        let forged = verifier.feed.seal(&made.subject, KEYSET_GONE).unwrap();
+        assert!(full.open(&made.subject, &forged).is_none());
         // A keyset among the deny entries of its scope.
-        let deny = full
-            .entry(&entry(TOKEN), "", UnixSeconds(0))
-            .unwrap()
-            .subject;
-        let forged = verifier.feed.seal(&deny, KEYSET_GONE).unwrap();
-        assert!(full.open(&deny, &forged).is_none());
+        let deny = sent(&full, TOKEN, "", 0).unwrap().subject;
+        let along = [TOKEN, KEYSET_GONE].join(&b'\n');
+        for forged in [KEYSET_GONE, &along] {
+            let forged = verifier.feed.seal(&deny, forged).unwrap();
+            assert!(full.open(&deny, &forged).is_none());
+        }
     }
 }

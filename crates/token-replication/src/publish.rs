@@ -16,8 +16,12 @@ use crate::message::{Keys, Outgoing, STREAM};
 /// How long the log may take to acknowledge something.
 pub(crate) const ACK_WITHIN: Duration = Duration::from_secs(2);
 
-/// Most entries that are on their way at once.
-const ENTRIES_AT_ONCE: usize = 256;
+/// Most messages that are on their way at once.
+const MESSAGES_AT_ONCE: usize = 64;
+
+/// Most entries that are read from the store at once: somewhat less than fill so
+/// many messages.
+const ENTRIES_AT_ONCE: usize = 4_096;
 
 /// A log that is open.
 #[derive(Clone, Debug)]
@@ -51,12 +55,14 @@ impl Publisher {
             return Err(NotPublished::VerifierOnly);
         }
         let mut last = 0;
-        for entries in entries.chunks(ENTRIES_AT_ONCE) {
-            let sent = entries.iter().map(|entry| async {
-                let entry = self.keys.entry(entry, &self.salt, now);
-                self.send(entry.ok_or(NotPublished::NotConnected)?).await
-            });
-            let numbers = try_join_all(sent).await?;
+        let messages = self.keys.entries(entries, &self.salt, now);
+        let mut messages = messages.ok_or(NotPublished::NotConnected)?.into_iter();
+        loop {
+            let some = messages.by_ref().take(MESSAGES_AT_ONCE);
+            let numbers = try_join_all(some.map(|message| self.send(message))).await?;
+            if numbers.is_empty() {
+                break;
+            }
             last = numbers.into_iter().max().unwrap_or(0).max(last);
         }
         Ok((Arc::clone(&self.epoch), last))

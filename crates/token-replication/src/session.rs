@@ -303,7 +303,7 @@ impl Reader {
             position.sequence = info.stream_sequence;
             position.anchor = anchor(&received.payload);
             match self.shared.keys.open(&received.subject, &received.payload) {
-                Some(Message::Entry(entry)) => entries.push(entry),
+                Some(Message::Entries(some)) => entries.extend(some),
                 Some(Message::Beacon(beacon)) if beacon.run == self.shared.run => {
                     heard.push(beacon.number);
                 }

@@ -19,4 +19,5 @@ mod nats;
 mod node;
 mod reach;
 mod refusals;
+mod scale;
 mod tls;

@@ -164,7 +164,7 @@ impl Node {
         })
     }
 
-    fn now(&self) -> u64 {
+    pub(crate) fn now(&self) -> u64 {
         System(Instant::now()).now().0
     }
 }
