@@ -44,6 +44,10 @@ impl Node {
         let server = Server::start_at(config, clock.clone()).await.unwrap();
         let first = server.first_start().expect("an admin key");
         assert!(first.keyset.is_none(), "no keyset is made by itself");
+        Self::of(server, clock, dir)
+    }
+
+    fn of(server: Server, clock: &TestClock, dir: tempfile::TempDir) -> Self {
         let service = server.service().clone();
         let clock = clock.clone();
         let api = Harness {
@@ -52,6 +56,14 @@ impl Node {
             dir,
         };
         Self { server, api }
+    }
+
+    /// Stops it; what is left is its directory.
+    async fn stop(self) -> tempfile::TempDir {
+        let Harness { service, dir, .. } = self.api;
+        drop(service);
+        self.server.shutdown().await;
+        dir
     }
 
     async fn ready(&self) -> u16 {
@@ -293,6 +305,41 @@ async fn while_the_log_is_down_a_revocation_is_queued_and_keysets_do_as_they_say
         node.comes_to(&tokens[1], "revoked").await;
     }
     one.comes_to(&tokens[2], "allow").await;
+}
+
+/// D05: whoever was away does not know what it missed, and says so, until it does.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_was_away_decides_nothing_until_it_has_caught_up() {
+    let Some(mut nats) = Nats::start(1).await else {
+        return;
+    };
+    let clock = TestClock::at(NOW);
+    let one = Node::start(&nats.url(), &clock).await;
+    let two = Node::start(&nats.url(), &clock).await;
+    one.api.create(SUBSCRIBE_KEY, SECRET_KEY, json!({})).await;
+    one.is_ready().await;
+    two.is_ready().await;
+    let (good, bad) = (one.grant(&clock).await, one.grant(&clock).await);
+    two.comes_to(&bad, "allow").await;
+    let dir = two.stop().await;
+    assert_eq!(one.api.revoke(&bad).await.status, 200);
+    let url = nats.url();
+    nats.kill(0);
+
+    let config = config(&url, &dir);
+    let server = Server::start_at(config, clock.clone()).await.unwrap();
+    let two = Node::of(server, &clock, dir);
+    for token in [&good, &bad] {
+        let decision = two.api.decision(token, "room").await;
+        assert_eq!(decision, "stale_deny_list", "a keyset that serves, too");
+    }
+    assert_eq!(two.ready().await, 503);
+
+    nats.launch(0);
+    nats.ready().await;
+    two.is_ready().await;
+    assert_eq!(two.api.decision(&bad, "room").await, "revoked");
+    assert_eq!(two.api.decision(&good, "room").await, "allow");
 }
 
 /// Decides for so long; the 99th percentile of what a decision takes.
