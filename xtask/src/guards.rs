@@ -16,7 +16,7 @@ use crate::repository::Repository;
 use crate::steps::Tally;
 use crate::test::test_result;
 
-const GUARDS: &str = "testdata/guards.toml";
+pub(crate) const GUARDS: &str = "testdata/guards.toml";
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -27,16 +27,29 @@ struct Guards {
 /// One row: with `remove` replaced by `with` in `file`, `test` must fail.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Guard {
+pub(crate) struct Guard {
     /// The attack case.
-    case: String,
+    pub(crate) case: String,
     package: String,
     /// The full name of the test in the integration binary of the package.
-    test: String,
-    file: String,
+    pub(crate) test: String,
+    pub(crate) file: String,
     remove: String,
     #[serde(default)]
     with: String,
+}
+
+impl Guard {
+    /// How often the text to remove is in `text`.
+    pub(crate) fn found_in(&self, text: &str) -> usize {
+        text.matches(&self.remove).count()
+    }
+}
+
+/// The rows of the file.
+pub(crate) fn read(text: &str) -> Result<Vec<Guard>> {
+    let Guards { guard } = toml::from_str(text)?;
+    Ok(guard)
 }
 
 pub(crate) fn run(repository: &Repository, cases: &[&str]) -> Result<ExitCode> {
@@ -50,7 +63,7 @@ pub(crate) fn run(repository: &Repository, cases: &[&str]) -> Result<ExitCode> {
 
 /// One passed or failed per row; all rows when no case is named.
 pub(crate) fn tally(repository: &Repository, cases: &[&str]) -> Result<Tally> {
-    let Guards { mut guard } = toml::from_str(&repository.shell.read_file(GUARDS)?)?;
+    let mut guard = read(&repository.shell.read_file(GUARDS)?)?;
     if !cases.is_empty() {
         guard.retain(|guard| cases.contains(&guard.case.as_str()));
         ensure!(!guard.is_empty(), "no such case in {GUARDS}");
@@ -121,7 +134,7 @@ impl Scratch {
     fn try_without(&self, guard: &Guard) -> Result<()> {
         let path = self.root.join(&guard.file);
         let guarded = std::fs::read_to_string(&path).with_context(|| guard.file.clone())?;
-        let found = guarded.matches(&guard.remove).count();
+        let found = guard.found_in(&guarded);
         ensure!(
             found == 1,
             "the text to remove is in {} {found} times, not once; bring {GUARDS} up to date",

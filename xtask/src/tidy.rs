@@ -3,6 +3,7 @@
 
 mod crates;
 mod fuzzing;
+mod guards;
 mod orphans;
 mod sections;
 mod texts;
@@ -99,6 +100,7 @@ pub(crate) fn tally(repository: &Repository) -> Result<Tally> {
         ("versions and changelog", versions::check(&tree)?),
         ("no forgotten file", orphans::check(&tree)),
         ("fuzz targets agree", fuzzing::check(&tree)?),
+        ("guards agree", guards::check(&tree)?),
         ("every section has a test", sections::check(&tree)?),
         ("every limit has a test", sections::limits(&tree)),
         ("texts", texts::check(&tree, &root)),
