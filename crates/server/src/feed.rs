@@ -291,3 +291,51 @@ impl Body for Events {
         event.map(|event| event.map(|event| Ok(Frame::data(event))))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use core::future::poll_fn;
+
+    use token_store::OpenOptions;
+
+    use super::*;
+    use crate::SystemClock;
+
+    /// A stream of a store in which nothing happens, and what it hears until it
+    /// ends: how much, and after how long.
+    async fn heard(reads: bool) -> (usize, Duration) {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path(), OpenOptions::new(SystemClock::new())).unwrap();
+        let feed = Feed::of(&store, "epoch".to_owned());
+        let begun = Instant::now();
+        let mut events = feed.stream(&store, None);
+        if !reads {
+            while !events.0.is_closed() {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                assert!(begun.elapsed() < LASTS, "it is held for good");
+            }
+        }
+        let mut count: usize = 0;
+        while poll_fn(|context| Pin::new(&mut events).poll_frame(context))
+            .await
+            .is_some()
+        {
+            count = count.saturating_add(1);
+        }
+        (count, begun.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_takes_nothing_is_cut_off() {
+        let (count, after) = heard(false).await;
+        assert_eq!(count, ON_THE_WAY);
+        assert!(after < Duration::from_secs(60), "{after:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_ends_after_an_hour() {
+        let (count, after) = heard(true).await;
+        assert!(count > 700, "it hears a heartbeat every five seconds");
+        assert!((LASTS..LASTS + HEARTBEAT).contains(&after), "{after:?}");
+    }
+}
