@@ -17,7 +17,7 @@ use token_core::VerifiedClaims as _;
 use token_policy::{Decision, Reason, Response};
 
 use crate::error::ApiError;
-use crate::judge::{Asking, judge};
+use crate::judge::{Asking, Presented, judge};
 use crate::metrics::Via;
 use crate::service::Service;
 use crate::trace;
@@ -81,12 +81,14 @@ fn decide(service: &Service, flavour: Flavour, request: &Request<Bytes>) -> Verd
         .iter()
         .map(|value| value.to_str().unwrap_or_default())
         .find(|sequence| !service.has_reached(sequence));
-    let judged = match judge(service, asking, classified.asked(), classified.targets()) {
-        Ok(judged) => judged,
+    let presented = match Presented::of(service, &asking) {
+        Ok(presented) => presented,
         Err(undecided) => {
             return Verdict::deny(undecided.code(), undecided.message()).on(&classified);
         }
     };
+    let (asked, targets) = (classified.asked(), classified.targets());
+    let judged = judge(service, &presented, asking, asked, targets);
     let Response {
         decision, reason, ..
     } = judged.response;
@@ -94,7 +96,7 @@ fn decide(service: &Service, flavour: Flavour, request: &Request<Bytes>) -> Verd
         Decision::Allow => Verdict::allow(),
         Decision::Deny => Verdict::deny(reason.code(), reason.to_string()),
     };
-    let token = judged.token.as_deref();
+    let token = presented.token.as_ref();
     let uuid = token.and_then(|token| token.uuid());
     verdict
         .on(&classified)

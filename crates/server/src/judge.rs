@@ -3,13 +3,13 @@
 
 use std::sync::Arc;
 
-use token_codec::VerifiedToken;
+use token_core::{TokenKind, VerifiedClaims as _};
 use token_policy::{
     Asked, Classified, Reason, Request, Response, Targets, authorize, authorize_anonymous,
 };
 
 use crate::keyset::Prepared;
-use crate::service::{DenyList, Service};
+use crate::service::{AnyToken, Service, is_jws};
 
 /// Who asks, for which keyset.
 #[derive(Clone, Copy, Default)]
@@ -93,75 +93,97 @@ impl Undecided {
     }
 }
 
+/// The keyset that is asked about and the token that was presented, looked up. A
+/// decision borrows from it.
+#[derive(Debug)]
+pub(crate) struct Presented {
+    keyset: Option<Arc<Prepared>>,
+    /// The token, verified.
+    pub(crate) token: Option<AnyToken>,
+}
+
+impl Presented {
+    pub(crate) fn of(service: &Service, asking: &Asking<'_>) -> Result<Self, Undecided> {
+        let Some(subscribe_key) = asking.subscribe_key else {
+            // A token is good for a keyset only.
+            if asking.token.is_some() {
+                return Err(Undecided::UnknownKeyset);
+            }
+            let (keyset, token) = (None, None);
+            return Ok(Self { keyset, token });
+        };
+        let keyset = service
+            .keyset(subscribe_key)
+            .ok_or(Undecided::UnknownKeyset)?;
+        if asking
+            .publish_key
+            .is_some_and(|key| key != keyset.publish_key())
+        {
+            return Err(Undecided::ForeignPublishKey);
+        }
+        let token = asking.token.map(|text| verify(service, &keyset, text));
+        Ok(Self {
+            token: token.transpose()?,
+            keyset: Some(keyset),
+        })
+    }
+
+    /// What the decision knows of the keyset, and of the project that the token
+    /// is of, if it is one of the keyset's.
+    fn view(&self) -> token_policy::Keyset<'_> {
+        let Some(keyset) = &self.keyset else {
+            return token_policy::Keyset::new("");
+        };
+        let mut view = keyset.view();
+        view.project = self
+            .token
+            .as_ref()
+            .filter(|token| token.kind() == TokenKind::Crt)
+            .map(|token| token.scope())
+            .filter(|project| keyset.has_project(project));
+        view
+    }
+}
+
+/// A JWS is found by its own key; whether it is good for the keyset, the decision
+/// says.
+fn verify(service: &Service, keyset: &Prepared, text: &str) -> Result<AnyToken, Undecided> {
+    let token = if is_jws(text) {
+        let token = service.verify_jws(text);
+        token.map(|token| AnyToken::Jws(Arc::new(token)))
+    } else {
+        let token = service.verify(text, keyset).ok();
+        token.map(AnyToken::AccessManager)
+    };
+    token.ok_or(Undecided::InvalidToken)
+}
+
 /// A decision and what it was made on.
 pub(crate) struct Judged<'a> {
     pub(crate) request: Request<'a>,
     pub(crate) response: Response<'a>,
-    /// The token that was presented, verified.
-    pub(crate) token: Option<Arc<VerifiedToken<'static>>>,
 }
 
 /// Decides on what is `asked`.
 pub(crate) fn judge<'a>(
     service: &'a Service,
+    presented: &'a Presented,
     asking: Asking<'a>,
     asked: Asked<'a>,
     targets: Targets<'a>,
-) -> Result<Judged<'a>, Undecided> {
-    let Some(subscribe_key) = asking.subscribe_key else {
-        // A token is good for a keyset only.
-        if asking.token.is_some() {
-            return Err(Undecided::UnknownKeyset);
-        }
-        let nobody = token_policy::Keyset::new("");
-        return Ok(anonymous(Request::new(nobody, asked, targets)));
-    };
-    let keyset = service
-        .keyset(subscribe_key)
-        .ok_or(Undecided::UnknownKeyset)?;
-    if asking
-        .publish_key
-        .is_some_and(|key| key != keyset.publish_key())
-    {
-        return Err(Undecided::ForeignPublishKey);
-    }
-    let view = keyset.view(subscribe_key);
-    let mut request = Request::new(view, asked, targets)
+) -> Judged<'a> {
+    let mut request = Request::new(presented.view(), asked, targets)
         .by(asking.uuid)
         .sharing(service.patterns());
     if asking.caller_is_token {
         request = request.by_token();
     }
-    match asking.token {
-        None => Ok(anonymous(request)),
-        Some(presented) => {
+    let response = match (&presented.token, &presented.keyset) {
+        (Some(token), Some(keyset)) => {
             let deny_list = service.deny_list(keyset.settings(), asking.min_sequence);
-            with_token(service, &keyset, request, (presented, &deny_list))
+            authorize(token, &request, service.now(), &deny_list)
         }
-    }
-}
-
-fn anonymous(request: Request<'_>) -> Judged<'_> {
-    Judged {
-        request,
-        response: authorize_anonymous(&request),
-        token: None,
-    }
-}
-
-fn with_token<'a>(
-    service: &Service,
-    keyset: &Prepared,
-    request: Request<'a>,
-    (presented, deny_list): (&str, &DenyList<'_>),
-) -> Result<Judged<'a>, Undecided> {
-    let token = service
-        .verify(presented, keyset)
-        .map_err(|_| Undecided::InvalidToken)?;
-    let response = authorize(&*token, &request, service.now(), deny_list);
-    Ok(Judged {
-        request,
-        response,
-        token: Some(token),
-    })
+        (Some(_) | None, _) => authorize_anonymous(&request),
+    };
+    Judged { request, response }
 }

@@ -92,11 +92,16 @@ impl Prepared {
         }
     }
 
-    /// What a decision on `subscribe_key`, which is its own, knows of it. The
-    /// decision then borrows from the request alone.
-    pub(crate) fn view<'a>(&self, subscribe_key: &'a str) -> token_policy::Keyset<'a> {
+    /// Whether a project is one of its own.
+    pub(crate) fn has_project(&self, id: &str) -> bool {
+        self.stored()
+            .is_some_and(|stored| stored.project(id).is_some())
+    }
+
+    /// What a decision knows of it.
+    pub(crate) fn view(&self) -> token_policy::Keyset<'_> {
         let settings = self.settings();
-        let mut view = token_policy::Keyset::new(subscribe_key);
+        let mut view = token_policy::Keyset::new(self.subscribe_key());
         view.access_manager = settings.access_manager;
         view.list_users = list_mode(settings.list_users);
         view.list_channels = list_mode(settings.list_channels);

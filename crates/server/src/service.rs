@@ -40,8 +40,8 @@ use crate::signature::SigningKeys;
 use crate::{access_manager, oem, server::StartError, well_known};
 
 pub(crate) use live::Live;
-pub(crate) use nodes::{DenyList, Revoked};
-pub(crate) use tokens::AnyToken;
+pub(crate) use nodes::Revoked;
+pub(crate) use tokens::{AnyToken, is_jws};
 pub(crate) use writes::store_error;
 
 /// The server without its sockets: it answers the requests of both listeners.

@@ -4,12 +4,12 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
-use token_codec::VerifiedToken;
 use token_core::{TokenId, UnixSeconds, VerifiedClaims as _};
 use token_policy::{Asked, Classified, Decision, Family, Reason};
 
 use super::Flavour;
 use crate::error::{ApiError, json, json_text};
+use crate::service::AnyToken;
 
 /// The stable code of the decision; `allowed` for an allow.
 const REASON: HeaderName = HeaderName::from_static("x-usher-reason");
@@ -105,7 +105,7 @@ impl Verdict {
         name.to_str().ok()
     }
 
-    pub(super) fn of(mut self, token: Option<&VerifiedToken<'_>>) -> Self {
+    pub(super) fn of(mut self, token: Option<&AnyToken>) -> Self {
         self.token = token.map(|token| (token.id(), token.expires_at()));
         self
     }

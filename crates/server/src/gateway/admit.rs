@@ -6,7 +6,6 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderName, Method, Response, StatusCode, Version, header};
 use hyper::body::Body as _;
-use token_codec::VerifiedToken;
 use token_core::VerifiedClaims as _;
 use token_policy::{Asked, Classified, ClassifyError, Decision, Family, Operation, Reason};
 use tokio::sync::Semaphore;
@@ -17,10 +16,10 @@ use super::refused::Refused;
 use super::{DECISION_BODY_BYTES_MAX, root};
 use crate::access_manager::METHOD_OVERRIDES;
 use crate::conn::{Refusal, RequestBody};
-use crate::judge::{Asking, judge};
+use crate::judge::{Asking, Presented, judge};
 use crate::keyset::Prepared;
 use crate::metrics::{INVALID_SIGNATURE, Via};
-use crate::service::Service;
+use crate::service::{AnyToken, Service};
 use crate::trace;
 
 /// Why a request goes no further.
@@ -44,7 +43,7 @@ pub(super) struct Admitted {
     pub(super) family: Family,
     /// What it was authorised with; `None` for the secret key and for what
     /// needs nothing.
-    pub(super) token: Option<Arc<VerifiedToken<'static>>>,
+    pub(super) token: Option<AnyToken>,
     /// The header in which the upstream learns the uuid of the token.
     pub(super) uuid_header: Option<HeaderName>,
     /// Whether the connection is to be upgraded.
@@ -288,7 +287,7 @@ fn with_token(
     service: &Service,
     classified: &Classified<'_>,
     owner: Option<&Prepared>,
-) -> Result<Option<Arc<VerifiedToken<'static>>>, Refused> {
+) -> Result<Option<AnyToken>, Refused> {
     let mut asking = Asking::of(classified);
     if operation(classified) == Some(Operation::Time) && asking.token.is_some() {
         let Some(owner) = owner else {
@@ -298,21 +297,23 @@ fn with_token(
         };
         asking.subscribe_key = Some(owner.subscribe_key());
     }
-    let judged = judge(service, asking, classified.asked(), classified.targets());
+    let presented = Presented::of(service, &asking);
+    let judged = presented.as_ref().map(|presented| {
+        let (asked, targets) = (classified.asked(), classified.targets());
+        judge(service, presented, asking, asked, targets)
+    });
     let (decision, code) = match &judged {
         Ok(judged) => (judged.response.decision, judged.response.reason.code()),
         Err(undecided) => (Decision::Deny, undecided.code()),
     };
-    let verified = judged
-        .as_ref()
-        .ok()
-        .and_then(|judged| judged.token.as_ref());
+    let verified = presented.as_ref().ok();
+    let verified = verified.and_then(|presented| presented.token.as_ref());
     let token_id = verified.map(|token| token.id());
     service.decided(Via::Gateway, decision, code, || Some(token_id?.to_string()));
     trace::decided(code, Some(classified.asked().name()), token_id);
-    let judged = judged.map_err(Refused::undecided)?;
+    let judged = judged.map_err(|undecided| Refused::undecided(*undecided))?;
     if judged.response.is_allowed() {
-        return Ok(judged.token);
+        return Ok(verified.cloned());
     }
     if classified.family == Family::DataSync && judged.response.reason == Reason::TokenRequired {
         return Err(Refused::unauthenticated());

@@ -4,28 +4,23 @@ use core::future::pending;
 use core::pin::Pin;
 use core::task::{Context, Poll};
 use core::time::Duration;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
-use token_codec::VerifiedToken;
 use token_core::VerifiedClaims as _;
 use token_policy::in_force;
 use tokio::time::sleep;
 
 use super::refused::Refused;
 use crate::conn::ResponseBody;
-use crate::service::Service;
+use crate::service::{AnyToken, Service};
 
 /// How often a node among many asks whether its deny list is too old.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// Waits until `token` may no longer be used. Without a token it waits for
 /// ever: the secret key does not expire.
-pub(super) async fn until_refused(
-    service: &Service,
-    token: Option<&VerifiedToken<'static>>,
-) -> Refused {
+pub(super) async fn until_refused(service: &Service, token: Option<&AnyToken>) -> Refused {
     let Some(token) = token else {
         return pending().await;
     };
@@ -44,11 +39,7 @@ pub(super) async fn until_refused(
 }
 
 /// An answer of the upstream as it comes, for as long as `token` is good.
-pub(super) fn held(
-    service: &Service,
-    token: Option<Arc<VerifiedToken<'static>>>,
-    body: Incoming,
-) -> ResponseBody {
+pub(super) fn held(service: &Service, token: Option<AnyToken>, body: Incoming) -> ResponseBody {
     match token {
         None => ResponseBody::stream(body),
         Some(_) if body.is_end_stream() => ResponseBody::from(Bytes::new()),
@@ -72,7 +63,7 @@ enum Broken {
 
 struct Held {
     body: Incoming,
-    token: Arc<VerifiedToken<'static>>,
+    token: AnyToken,
     service: Service,
     /// Runs from the first time that more is to come.
     watch: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
@@ -100,7 +91,7 @@ impl Body for Held {
             Poll::Ready(_) => false,
         };
         if goes_on && this.watch.is_none() {
-            let (service, token) = (this.service.clone(), Arc::clone(&this.token));
+            let (service, token) = (this.service.clone(), this.token.clone());
             let mut watch = Box::pin(async move {
                 until_refused(&service, Some(&token)).await;
             });

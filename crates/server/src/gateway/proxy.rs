@@ -26,7 +26,6 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
-use token_codec::VerifiedToken;
 use token_policy::Operation;
 use tokio::io::copy_bidirectional;
 use tokio::time::timeout;
@@ -36,7 +35,7 @@ use super::hold::{held, until_refused};
 use super::refused::Refused;
 use crate::conn::{Refusal, RequestBody, ResponseBody, Tunnel};
 use crate::server::StartError;
-use crate::service::Service;
+use crate::service::{AnyToken, Service};
 
 /// How long a connection to the upstream may take to be made.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -116,7 +115,7 @@ impl Proxy {
         }
         if let Some(name) = admitted.uuid_header.take() {
             head.headers.remove(&name);
-            let token = admitted.token.as_deref();
+            let token = admitted.token.as_ref();
             if let Some(uuid) = token.and_then(token_core::VerifiedClaims::uuid) {
                 let uuid = HeaderValue::try_from(uuid).ok()?;
                 head.headers.insert(name, uuid);
@@ -180,7 +179,7 @@ pub(super) async fn answer(
     let token = admitted.token;
     let answered = tokio::select! {
         answered = timeout(patience, proxy.client.request(request)) => answered,
-        refused = until_refused(service, token.as_deref()) => return Err(refuse(&refused)),
+        refused = until_refused(service, token.as_ref()) => return Err(refuse(&refused)),
     };
     match answered {
         Ok(Ok(response)) if response.status() != StatusCode::SWITCHING_PROTOCOLS => {
@@ -225,7 +224,7 @@ impl Takeover {
 /// 101, and then bytes both ways for as long as `token` is good.
 fn tunnel(
     service: &Service,
-    token: Option<Arc<VerifiedToken<'static>>>,
+    token: Option<AnyToken>,
     client: Takeover,
     mut response: Response<Incoming>,
 ) -> Response<ResponseBody> {
@@ -244,7 +243,7 @@ fn tunnel(
         };
         tokio::select! {
             _ended = carrying => {}
-            _refused = until_refused(&service, token.as_deref()) => {}
+            _refused = until_refused(&service, token.as_ref()) => {}
         }
     });
     passed

@@ -63,7 +63,7 @@ pub(super) async fn answer(
     };
     let asked = Asked::new(service, head, &read);
     if operation == Operation::Subscribe && asked.waits() {
-        let end = until_refused(service, admitted.token.as_deref());
+        let end = until_refused(service, admitted.token.as_ref());
         if let Ok(refused) = timeout(SUBSCRIBE_HOLD, end).await {
             return Err(Stop::Answer(
                 refused.response(admitted.family, service.now()),

@@ -14,7 +14,7 @@ use token_policy::{
 
 use crate::error::{ApiError, ErrorCode, json_text, text};
 use crate::fields::Fields;
-use crate::judge::{Asking, Contradiction, judge};
+use crate::judge::{Asking, Contradiction, Presented, judge};
 use crate::metrics::Via;
 use crate::service::Service;
 use crate::trace;
@@ -224,18 +224,19 @@ fn by_line(
 }
 
 fn answer(service: &Service, asking: Asking<'_>, asked: Asked<'_>, targets: Targets<'_>) -> Told {
-    let judged = match judge(service, asking, asked, targets) {
-        Ok(judged) => judged,
+    let presented = match Presented::of(service, &asking) {
+        Ok(presented) => presented,
         Err(undecided) => {
             let message = Cow::Owned(undecided.message());
             return simple(service, Decision::Deny, undecided.code(), message, None);
         }
     };
-    let Some(token) = &judged.token else {
+    let judged = judge(service, &presented, asking, asked, targets);
+    let Some(token) = &presented.token else {
         return plain(service, &judged.response, asked);
     };
     let response = &judged.response;
-    let explanation = explain(&**token, &judged.request, response);
+    let explanation = explain(token, &judged.request, response);
     let answer = Answer {
         decision: response.decision.name(),
         reason: Explained {

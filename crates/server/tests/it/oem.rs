@@ -420,7 +420,7 @@ async fn tokens_stay_within_their_account_and_kind() {
     let world = World::new().await;
     let token = world.token().await;
     let decided = world.harness.decision(&token, "room-1").await;
-    assert_eq!(decided, "invalid_token", "no Access Manager token");
+    assert_eq!(decided, "wrong_keyset", "no token of a keyset");
     let all = format!("/v1/keysets/{SUBSCRIBE_KEY}/revocations");
     let revoked = world
         .harness
