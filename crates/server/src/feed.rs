@@ -169,9 +169,11 @@ struct Reader {
 impl Reader {
     async fn run(mut self) -> Result<Infallible, Ended> {
         let mut newest = self.feed.newest.subscribe();
-        let mut due = Instant::now();
+        let begun = Instant::now();
+        let mut due = begun;
         loop {
             // Before what is kept is looked at: what comes later is a change.
+            let as_of = begun.elapsed();
             let seen = (*newest.borrow_and_update()).ok_or(Ended)?;
             while let Some((sequence, revoked)) = self.next(&mut due).await? {
                 self.tell(sequence, &revoked).await?;
@@ -181,7 +183,9 @@ impl Reader {
             self.at = self.at.max(Some(seen));
             if Instant::now() >= due {
                 let id = self.at.map(|at| self.sequence(at));
-                self.send(event("heartbeat", id.as_deref(), "{}")).await?;
+                // Who knows when it asked knows by this how old what it heard is.
+                let data = format!(r#"{{"after_ms":{}}}"#, as_of.as_millis());
+                self.send(event("heartbeat", id.as_deref(), &data)).await?;
                 due = Instant::now().checked_add(HEARTBEAT).ok_or(Ended)?;
             }
             // When the time is over, the loop finds that a heartbeat is due.

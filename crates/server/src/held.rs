@@ -166,6 +166,8 @@ impl Held {
                     uuid: None,
                     until,
                 } => (Key::Scope(*kind, scope.as_str().into()), *until),
+                // What is below one has expired.
+                Revoked::Horizon { .. } => continue,
             };
             let waiters = index.by.get(&key).into_iter().flat_map(HashMap::values);
             for waiter in waiters.filter(|waiter| waiter.issued_at <= until) {

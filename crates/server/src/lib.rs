@@ -5,7 +5,6 @@ mod attempts;
 mod audit;
 mod cache;
 mod client_address;
-mod clock;
 mod config;
 mod conn;
 mod error;
@@ -40,7 +39,6 @@ pub use audit::{
     StoreChange,
 };
 pub use bytes::Bytes;
-pub use clock::SystemClock;
 pub use config::{
     Cluster, Config, ConfigError, DeclaredKeyset, InvalidUpstream, RevokeAck, Upstream,
     read_master_key,
@@ -56,4 +54,5 @@ pub use server::{FirstKeyset, FirstStart, Reloaded, Server, Signals, StartError}
 pub use service::Service;
 pub use signature::{Accept, SignatureMismatch, SignedRequest, SigningKeys};
 pub use tls::{ClientCertificates, TlsError, TlsFiles};
+pub use token_deny_list::SystemClock;
 pub use trace::Trace;

@@ -1,9 +1,7 @@
 //! What whoever only verifies needs of a keyset. Nothing in it is secret.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
-use token_codec::KeyPeriod;
+use token_codec::TokenJwk;
 use token_store::{Settings, SigningAlgorithm};
 
 use crate::keyset::Prepared;
@@ -16,26 +14,10 @@ pub(crate) struct PublicKeyset {
     pub(crate) publish_key: String,
     pub(crate) settings: Settings,
     /// Ed25519 keys: those before, the one in force, one that is announced.
-    pub(crate) keys: Vec<PublicKey>,
+    pub(crate) keys: Vec<TokenJwk>,
     /// When HMAC keys sign. Their tokens are verified with the secret only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) hmac: Vec<Period>,
-}
-
-/// A public key as others read it (RFC 7517, RFC 8037), and when it signs. It has
-/// no `alg`: it is for no JWS.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct PublicKey {
-    kty: String,
-    crv: String,
-    kid: String,
-    x: String,
-    #[serde(rename = "use")]
-    usage: String,
-    from: u64,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    until: Option<u64>,
 }
 
 /// Seconds since 1970, in the time of `t`.
@@ -68,22 +50,8 @@ impl PublicKeyset {
     }
 }
 
-impl PublicKey {
-    fn of(period: &KeyPeriod) -> Option<Self> {
-        Some(Self {
-            kty: "OKP".to_owned(),
-            crv: "Ed25519".to_owned(),
-            kid: period.key.id()?.to_owned(),
-            x: URL_SAFE_NO_PAD.encode(period.key.public_key()?),
-            usage: "sig".to_owned(),
-            from: period.from.0,
-            until: period.until.map(|until| until.0),
-        })
-    }
-}
-
 /// The public keys of a keyset, the earliest first.
-pub(crate) fn public_keys(keyset: &Prepared) -> Vec<PublicKey> {
+pub(crate) fn public_keys(keyset: &Prepared) -> Vec<TokenJwk> {
     let periods = keyset.ring().periods().iter().rev();
-    periods.filter_map(PublicKey::of).collect()
+    periods.filter_map(TokenJwk::of).collect()
 }

@@ -4,10 +4,10 @@
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
-use token_codec::Jwk;
+use token_codec::{Jwk, TokenJwk};
 
 use crate::error::json;
-use crate::public_keys::{PublicKey, public_keys};
+use crate::public_keys::public_keys;
 use crate::service::Service;
 
 /// For how long the documents may be kept: a signing key is announced longer
@@ -23,7 +23,7 @@ struct KeySet<'a> {
 /// else, and no two keysets share one.
 #[derive(Serialize)]
 struct KeysetKeys {
-    keys: Vec<PublicKey>,
+    keys: Vec<TokenJwk>,
 }
 
 #[derive(Serialize)]

@@ -2,6 +2,8 @@
 //! which key is good for which time.
 
 mod ed25519;
+#[cfg(feature = "jws")]
+mod jwk;
 mod mac;
 
 use core::fmt;
@@ -14,6 +16,8 @@ use crate::verified::VerifiedToken;
 use ed25519::Ed25519;
 #[cfg(feature = "jws")]
 pub(crate) use ed25519::thumbprint;
+#[cfg(feature = "jws")]
+pub use jwk::TokenJwk;
 use mac::Mac;
 
 /// A key of one keyset: it signs and verifies tokens, and no other keyset ever

@@ -26,6 +26,8 @@ pub use jws::{
     ChannelAccess, CrtClaims, Jwk, JwsClaims, JwsError, JwsKey, JwsKeyError, JwsKeyRecord, JwsKeys,
     OemClaims, Product, VerifiedJws, verify_jws,
 };
+#[cfg(feature = "jws")]
+pub use key::TokenJwk;
 pub use key::{KeyPeriod, KeyRing, TokenKey};
 pub use verified::VerifiedToken;
 pub use verify::{TokenBuffer, verify};

@@ -11,11 +11,11 @@ use std::sync::Arc;
 use redb::backends::FileBackend;
 use redb::{Builder, Database, DatabaseError};
 
-use crate::clock::Clock;
 use crate::database::{self, Failed};
 use crate::error::OpenError;
 use crate::master_key::{MasterKey, Seal};
 use crate::secret;
+use token_deny_list::Clock;
 
 mod files;
 mod marker;

@@ -3,9 +3,7 @@
 mod access_key;
 mod account;
 mod backup;
-mod clock;
 mod database;
-mod deny_list;
 mod directory;
 mod error;
 mod export;
@@ -32,7 +30,6 @@ pub use account::{
     AccountStep, ApiKey, Application, CUSTOMER_KEYSETS_MAX, CUSTOMERS_MAX, Customer,
 };
 pub use backup::{Backup, Checked};
-pub use clock::Clock;
 pub use database::Counts;
 pub use directory::{OpenOptions, Rewritten, WrapBackend};
 pub use error::{
@@ -57,3 +54,4 @@ pub use settings::{
 pub use store::Store;
 /// What a decision asks of this store, from token-core.
 pub use token_core::{Revocations, RevokedBy, Standing, Subject};
+pub use token_deny_list::Clock;

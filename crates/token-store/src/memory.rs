@@ -9,12 +9,11 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use redb::Database;
 use token_core::limits::REQUEST_SKEW_SECONDS_MAX;
 use token_core::{TokenKind, UnixSeconds};
+use token_deny_list::{Clock, DenyList};
 
 use crate::access_key::{self, AccessKey};
 use crate::account::Account;
-use crate::clock::Clock;
 use crate::database;
-use crate::deny_list::DenyList;
 use crate::keyset::Keyset;
 use crate::master_key::Seal;
 use crate::notice::Observers;

@@ -13,8 +13,9 @@ use crate::store::Store;
 use crate::writer::Effect;
 
 /// Something that is revoked. As JSON it is a line of an export (docs/store.md):
-/// `{"token": {"kind", "scope", "id", "expires_at"}}` or
-/// `{"rule": {"kind", "scope", "uuid"?, "until"}}`.
+/// `{"token": {"kind", "scope", "id", "expires_at"}}`,
+/// `{"rule": {"kind", "scope", "uuid"?, "until"}}` or
+/// `{"horizon": {"kind", "scope", "from", "until"}}`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "whoever enforces must meet each")]
 pub enum Revoked {
@@ -38,6 +39,19 @@ pub enum Revoked {
         scope: String,
         /// The uuid; `None` for the whole scope.
         uuid: Option<String>,
+        /// The instant.
+        until: UnixSeconds,
+    },
+    /// Every token of a signing key that expires up to an instant: what was
+    /// revoked of them is forgotten. In a [list of everything](Store::each_revoked)
+    /// only: whoever heard of the revocations needs no horizon.
+    Horizon {
+        /// The dialect.
+        kind: TokenKind,
+        /// The scope.
+        scope: String,
+        /// The first instant of the key's period.
+        from: UnixSeconds,
         /// The instant.
         until: UnixSeconds,
     },
@@ -69,7 +83,7 @@ impl Store {
     }
 
     /// Shows everything that is revoked to `visit`, until it returns false:
-    /// rules first. Reads one state of the disk while others go on writing, and
+    /// horizons first, then rules. Reads one state of the disk while others go on writing, and
     /// returns the number of its last commit.
     ///
     /// # Errors
@@ -119,10 +133,18 @@ fn revoked_by(entry: &Entry<'_>) -> Option<Revoked> {
             id,
             expires_at: UnixSeconds(expires_at),
         }),
-        Entry::Horizon { .. }
-        | Entry::AccessKey(_)
-        | Entry::Account { .. }
-        | Entry::Keyset { .. } => None,
+        Entry::Horizon {
+            kind,
+            scope,
+            from,
+            until,
+        } => Some(Revoked::Horizon {
+            kind,
+            scope: scope.to_owned(),
+            from: UnixSeconds(from),
+            until: UnixSeconds(until),
+        }),
+        Entry::AccessKey(_) | Entry::Account { .. } | Entry::Keyset { .. } => None,
     }
 }
 
@@ -225,6 +247,12 @@ enum Line<'a> {
         uuid: Option<&'a str>,
         until: u64,
     },
+    Horizon {
+        kind: Kind,
+        scope: &'a str,
+        from: u64,
+        until: u64,
+    },
 }
 
 impl Serialize for Revoked {
@@ -250,6 +278,17 @@ impl Serialize for Revoked {
                 kind: Kind(*kind),
                 scope,
                 uuid: uuid.as_deref(),
+                until: until.0,
+            },
+            Self::Horizon {
+                kind,
+                scope,
+                from,
+                until,
+            } => Line::Horizon {
+                kind: Kind(*kind),
+                scope,
+                from: from.0,
                 until: until.0,
             },
         };

@@ -7,9 +7,9 @@ use token_core::limits::ISSUED_AHEAD_SECONDS_MAX;
 use token_core::{TokenKind, UnixSeconds};
 
 use crate::account::Account;
-use crate::clock::Clock;
 use crate::database::{self, Failed, PrunedEntry, Review, TableKey};
 use crate::keyset::Keyset;
+use token_deny_list::Clock;
 
 /// How long both clocks must have agreed before anything is forgotten.
 const AGREEMENT: Duration = Duration::from_secs(3_600);

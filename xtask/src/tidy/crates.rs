@@ -13,7 +13,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("token-core", &[]),
     ("token-codec", &["token-core"]),
     ("token-policy", &["token-core"]),
-    ("token-store", &["token-core"]),
+    ("token-deny-list", &["token-core"]),
+    ("token-follower", &["token-core", "token-deny-list"]),
+    ("token-store", &["token-core", "token-deny-list"]),
     ("token-replication", &["token-core", "token-store"]),
     (
         "token-server",
@@ -23,6 +25,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "token-policy",
             "token-store",
             "token-replication",
+            "token-deny-list",
+            "token-follower",
         ],
     ),
     (
@@ -37,14 +41,24 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     (
         "embed",
-        &["token-core", "token-codec", "token-policy", "token-store"],
+        &[
+            "token-core",
+            "token-codec",
+            "token-policy",
+            "token-follower",
+        ],
     ),
     ("chat", &["token-server"]),
     ("xtask", &[]),
 ];
 
 /// Crates that a gateway embeds: `cargo add` of one pulls none of these.
-const PURE: &[&str] = &["token-core", "token-codec", "token-policy"];
+const PURE: &[&str] = &[
+    "token-core",
+    "token-codec",
+    "token-policy",
+    "token-deny-list",
+];
 const NEVER_IN_PURE: &[&str] = &["tokio", "hyper", "redb"];
 
 pub(super) fn direction(metadata: &Metadata) -> Vec<Finding> {

@@ -164,6 +164,31 @@ async fn a_revocation_is_heard_at_once() {
     assert!(times[198] <= Duration::from_millis(250), "{:?}", times[198]);
 }
 
+/// Who knows when it asked knows how old what it heard is: a heartbeat says when,
+/// since the stream began, there was nothing more to tell.
+#[tokio::test]
+async fn a_heartbeat_says_as_of_when_it_is() {
+    let world = World::new().await;
+    let begun = Instant::now();
+    let mut reader = Reader::connect(&world, None).await;
+    let (mut last, mut beats) = (0, 0);
+    while beats < 2 {
+        let event = reader.event().await;
+        if event.name == "heartbeat" {
+            let after = event.data["after_ms"].as_u64().unwrap();
+            assert!(
+                u128::from(after) <= begun.elapsed().as_millis(),
+                "in the past"
+            );
+            assert!(
+                beats == 0 || (4_900..8_000).contains(&(after - last)),
+                "{after}"
+            );
+            (last, beats) = (after, beats + 1);
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_batch_is_one_step_of_the_sequence() {
     let world = World::new().await;

@@ -16,6 +16,7 @@ mod cluster;
 mod configuration;
 mod dialect;
 mod feed;
+mod follower;
 mod forward_auth;
 mod gateway;
 mod harness;

@@ -2,6 +2,7 @@
 
 use redb::{Database, ReadTransaction, ReadableDatabase as _, ReadableTable as _};
 use token_core::{TokenId, UnixSeconds};
+use token_deny_list::DenyList;
 
 use super::access_keys::access_keys_in;
 use super::accounts::{open_accounts, read_accounts};
@@ -11,7 +12,6 @@ use super::meta::sequence_in;
 use super::{DENY, Failed, HORIZONS, KEYSETS, RULES};
 use crate::access_key::AccessKey;
 use crate::account::Account;
-use crate::deny_list::DenyList;
 use crate::keyset::Keyset;
 use crate::master_key::Seal;
 

@@ -3,7 +3,7 @@
 //! of another key.
 
 use token_core::UnixSeconds;
-use token_store::{KeysetChange, Outcome, Revocation, Rotation, Standing, Store};
+use token_store::{KeysetChange, Outcome, Revocation, Revoked, Rotation, Standing, Store};
 
 use crate::fixture::{
     KEYSET, KIND, START, TestClock, id, make_keyset, open, revoke, standing_until, token,
@@ -145,4 +145,31 @@ fn an_entry_with_two_times_of_issue_moves_every_horizon() {
         let stands = standing_until(&store, 1, issued_at, expires_at, None);
         assert_eq!(stands, Standing::Expired, "issued at {issued_at}");
     }
+}
+
+/// Whoever gets the list of everything that is revoked gets the horizons, too:
+/// what was forgotten is in no other line of it.
+#[test]
+fn a_list_of_everything_has_the_horizons() {
+    let (_directory, clock, store) = store();
+    a_week_ahead_and_back(&store, &clock);
+    let (mut revoked, mut at) = (Vec::new(), 0);
+    let visit = &mut |one| {
+        revoked.push(one);
+        true
+    };
+    store
+        .each_revoked(visit, &mut |sequence| at = sequence)
+        .unwrap();
+    let horizon = Revoked::Horizon {
+        kind: KIND,
+        scope: KEYSET.to_owned(),
+        from: UnixSeconds(0),
+        until: UnixSeconds(START + DAY),
+    };
+    assert_eq!(revoked, [horizon]);
+    let line = serde_json::to_value(&revoked[0]).unwrap();
+    let expected = serde_json::json!({"horizon": {"kind": "access-manager", "scope": KEYSET,
+        "from": 0, "until": START + DAY}});
+    assert_eq!((line, at), (expected, store.sequence()));
 }

@@ -1,10 +1,29 @@
-//! The one place where the time is read.
+//! Time, as whoever keeps a deny list is told it.
 
+use core::fmt;
 use core::time::Duration;
 use std::time::{Instant, SystemTime};
 
 use token_core::UnixSeconds;
-use token_store::Clock;
+
+/// Two clocks: what is kept for long is not forgotten by one that may be wrong.
+pub trait Clock: fmt::Debug + Send + Sync + 'static {
+    /// Now, by the wall clock. It may step.
+    fn now(&self) -> UnixSeconds;
+
+    /// Time since some fixed instant. It never steps.
+    fn monotonic(&self) -> Duration;
+}
+
+impl<C: Clock + ?Sized> Clock for std::sync::Arc<C> {
+    fn now(&self) -> UnixSeconds {
+        (**self).now()
+    }
+
+    fn monotonic(&self) -> Duration {
+        (**self).monotonic()
+    }
+}
 
 /// The clocks of the machine.
 #[derive(Clone, Copy, Debug)]

@@ -9,7 +9,7 @@ use token_core::{RevokedBy, Standing, Subject, TokenId, TokenKind, UnixSeconds};
 
 /// Every scope of every dialect. Reads take no lock and allocate nothing.
 #[derive(Debug, Default)]
-pub(crate) struct DenyList {
+pub struct DenyList {
     access_manager: HashMap<Box<str>, Arc<Scope>>,
     crt: HashMap<Box<str>, Arc<Scope>>,
     oem: HashMap<Box<str>, Arc<Scope>>,
@@ -17,7 +17,7 @@ pub(crate) struct DenyList {
 
 /// What is denied in one scope.
 #[derive(Debug)]
-pub(crate) struct Scope {
+pub struct Scope {
     /// By id as a number, which is hashed as 16 bytes without their length. Ids
     /// are hashed with the keyed hash of the standard library: whoever may
     /// revoke by id, and who issues a JWS, chooses them.
@@ -44,7 +44,8 @@ impl DenyList {
     }
 
     /// The scope, made if there is none.
-    pub(crate) fn scope(&self, kind: TokenKind, scope: &str) -> Arc<Scope> {
+    #[must_use]
+    pub fn scope(&self, kind: TokenKind, scope: &str) -> Arc<Scope> {
         let scopes = self.scopes(kind).pin();
         if let Some(found) = scopes.get(scope) {
             return Arc::clone(found);
@@ -52,7 +53,10 @@ impl DenyList {
         Arc::clone(scopes.get_or_insert_with(scope.into(), Arc::default))
     }
 
-    pub(crate) fn standing(&self, subject: &Subject<'_>) -> Standing {
+    /// How a token stands. Its own entry, that of each ancestor, the rule of its
+    /// uuid, that of its scope and the horizon must all be passed.
+    #[must_use]
+    pub fn standing(&self, subject: &Subject<'_>) -> Standing {
         let scopes = self.scopes(subject.kind).pin();
         scopes
             .get(subject.scope)
@@ -60,7 +64,8 @@ impl DenyList {
     }
 
     /// The latest `t` that was issued in each scope.
-    pub(crate) fn latest_issued(&self) -> Vec<(TokenKind, String, UnixSeconds)> {
+    #[must_use]
+    pub fn latest_issued(&self) -> Vec<(TokenKind, String, UnixSeconds)> {
         let mut latest = Vec::new();
         for kind in [TokenKind::AccessManager, TokenKind::Crt, TokenKind::Oem] {
             let scopes = self.scopes(kind).pin();
@@ -74,7 +79,7 @@ impl DenyList {
 
     /// Assumes that a token was issued right after every rule, as a native
     /// grant does: true of a node that did not come to say what it issued.
-    pub(crate) fn assume_issued_after_rules(&self) {
+    pub fn assume_issued_after_rules(&self) {
         for kind in [TokenKind::AccessManager, TokenKind::Crt, TokenKind::Oem] {
             for scope in self.scopes(kind).pin().values() {
                 let of_uuids = scope.uuid_rules.pin().values().copied().max();
@@ -87,7 +92,8 @@ impl DenyList {
     }
 
     /// How many tokens are denied, over all scopes.
-    pub(crate) fn token_count(&self) -> usize {
+    #[must_use]
+    pub fn token_count(&self) -> usize {
         [TokenKind::AccessManager, TokenKind::Crt, TokenKind::Oem]
             .into_iter()
             .map(|kind| {
@@ -102,12 +108,8 @@ impl DenyList {
 
     /// The instant up to which tokens of a scope, and of a uuid in it, are
     /// dead.
-    pub(crate) fn rule(
-        &self,
-        kind: TokenKind,
-        scope: &str,
-        uuid: Option<&str>,
-    ) -> Option<UnixSeconds> {
+    #[must_use]
+    pub fn rule(&self, kind: TokenKind, scope: &str, uuid: Option<&str>) -> Option<UnixSeconds> {
         let scopes = self.scopes(kind).pin();
         let scope = scopes.get(scope)?;
         let of_uuid = uuid.and_then(|uuid| scope.uuid_rule(uuid));
@@ -180,7 +182,8 @@ impl Scope {
         UnixSeconds(of_key.map_or(0, |(_, horizon)| *horizon))
     }
 
-    pub(crate) fn deny(&self, id: TokenId, expires_at: UnixSeconds) {
+    /// Denies a token; of two expiries the later counts.
+    pub fn deny(&self, id: TokenId, expires_at: UnixSeconds) {
         self.tokens.pin().update_or_insert(
             number(id),
             |held| (*held).max(expires_at.0),
@@ -188,7 +191,8 @@ impl Scope {
         );
     }
 
-    pub(crate) fn deny_all(&self, entries: &[(TokenId, UnixSeconds)]) {
+    /// [`Self::deny`] of many, with room made for them first.
+    pub fn deny_all(&self, entries: &[(TokenId, UnixSeconds)]) {
         let tokens = self.tokens.pin();
         tokens.reserve(entries.len().saturating_sub(tokens.len()));
         for (id, expires_at) in entries {
@@ -196,12 +200,13 @@ impl Scope {
         }
     }
 
-    pub(crate) fn forget(&self, id: TokenId) {
+    /// Forgets a token. Raise the horizon of its key first.
+    pub fn forget(&self, id: TokenId) {
         self.tokens.pin().remove(&number(id));
     }
 
     /// Adds a rule. Rules merge by their maximum.
-    pub(crate) fn add_rule(&self, uuid: Option<&str>, until: UnixSeconds) {
+    pub fn add_rule(&self, uuid: Option<&str>, until: UnixSeconds) {
         match uuid {
             None => {
                 self.keyset_rule
@@ -219,7 +224,8 @@ impl Scope {
         }
     }
 
-    pub(crate) fn drop_rule(&self, uuid: Option<&str>) {
+    /// Forgets a rule. Raise the horizons of its keys first.
+    pub fn drop_rule(&self, uuid: Option<&str>) {
         match uuid {
             None => self.keyset_rule.store(0, Ordering::Release),
             Some(uuid) => {
@@ -229,7 +235,7 @@ impl Scope {
     }
 
     /// Raises the horizon of the signing key that starts at `from`.
-    pub(crate) fn raise_horizon(&self, from: u64, horizon: u64) {
+    pub fn raise_horizon(&self, from: u64, horizon: u64) {
         let mut horizons = Vec::clone(&self.horizons.load());
         match horizons.binary_search_by_key(&from, |(from, _)| *from) {
             Ok(at) => {
@@ -245,7 +251,7 @@ impl Scope {
     /// Keeps a horizon for each of these signing keys, given by the ascending
     /// starts of their periods, and for no other: what an old key's tokens
     /// left behind says nothing about a new key's.
-    pub(crate) fn set_signing_keys(&self, starts: &[u64]) {
+    pub fn set_signing_keys(&self, starts: &[u64]) {
         let held = self.horizons.load();
         let horizon = |from: &u64| {
             let at = held.binary_search_by_key(from, |(from, _)| *from).ok();
@@ -256,11 +262,14 @@ impl Scope {
         self.horizons.store(Arc::new(horizons.collect()));
     }
 
-    pub(crate) fn note_issued(&self, at: UnixSeconds) {
+    /// Notes that a token was issued at `at`.
+    pub fn note_issued(&self, at: UnixSeconds) {
         self.latest_issued.fetch_max(at.0, Ordering::AcqRel);
     }
 
-    pub(crate) fn latest_issued(&self) -> UnixSeconds {
+    /// The latest `t` that was noted.
+    #[must_use]
+    pub fn latest_issued(&self) -> UnixSeconds {
         UnixSeconds(self.latest_issued.load(Ordering::Acquire))
     }
 }
