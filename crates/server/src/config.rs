@@ -26,6 +26,7 @@ use crate::tls::TlsFiles;
 pub use cluster::{Cluster, RevokeAck};
 pub use master_key::read_master_key;
 pub use read::ConfigError;
+pub use risks::Risk;
 pub use upstream::{InvalidUpstream, Upstream};
 
 /// Everything that a server is told at its start.

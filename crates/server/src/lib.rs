@@ -40,7 +40,7 @@ pub use audit::{
 };
 pub use bytes::Bytes;
 pub use config::{
-    Cluster, Config, ConfigError, DeclaredKeyset, InvalidUpstream, RevokeAck, Upstream,
+    Cluster, Config, ConfigError, DeclaredKeyset, InvalidUpstream, RevokeAck, Risk, Upstream,
     read_master_key,
 };
 pub use conn::{ConnectionLimits, Handler, Listener, Refusal, RequestBody, ResponseBody};

@@ -29,7 +29,7 @@ use marker::{Marker, read_marker, write_marker};
 
 /// The format that this version writes. 1 knew no reviews of rules, 2 no shared
 /// log and no names of access keys.
-pub(crate) const FORMAT: u64 = 3;
+pub const FORMAT: u64 = 3;
 
 const MARKER: &str = "usher.json";
 /// Held locked by the process that has the directory.

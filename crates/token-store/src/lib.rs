@@ -31,7 +31,7 @@ pub use account::{
 };
 pub use backup::{Backup, Checked};
 pub use database::Counts;
-pub use directory::{OpenOptions, Rewritten, WrapBackend};
+pub use directory::{FORMAT, OpenOptions, Rewritten, WrapBackend};
 pub use error::{
     InvalidAccount, InvalidKeyset, InvalidMasterKey, InvalidProject, InvalidSetting, OpenError,
     StoreError,

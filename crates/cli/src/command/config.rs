@@ -35,7 +35,8 @@ fn check(file: Option<PathBuf>, output: &Output) -> Result<Exit, Failure> {
         Ok(config) => {
             let refused = config.verify().err();
             let errors: Vec<_> = refused.iter().map(ToString::to_string).collect();
-            (errors, config.risks())
+            let risks = config.risks();
+            (errors, risks.into_iter().map(|risk| risk.message).collect())
         }
     };
     let verdict = Verdict {
