@@ -99,6 +99,14 @@ impl Api {
         }
     }
 
+    /// The clock of the server, in seconds; `None` of one in this process.
+    pub(crate) fn clock(&self) -> Result<Option<u64>, Failure> {
+        match self {
+            Self::Remote(remote) => remote.clock(),
+            Self::Local(_) => Ok(None),
+        }
+    }
+
     pub(crate) fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
         self.call("GET", path, None)
     }

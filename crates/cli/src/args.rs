@@ -7,15 +7,17 @@ use clap::{Args, Parser, Subcommand};
 use token_server::{AuditHead, Upstream};
 
 mod account;
+mod tools;
 
 pub(crate) use account::{Account, AccountVerb, ApplicationVerb, CustomerVerb};
+pub(crate) use tools::{Bench, Doctor, Replay};
 
 /// Issue, inspect, check and revoke access tokens for realtime resources.
 #[derive(Debug, Parser)]
 #[command(name = "usher", version, max_term_width = 100)]
 #[command(
-    after_help = "Exit codes: 0 yes, 1 error or usage, 2 denied or revoked (lint: \
-                        warnings), \
+    after_help = "Exit codes: 0 yes, 1 error or usage, 2 denied or revoked (lint, \
+                        doctor: warnings; replay: decisions change), \
                         3 invalid token (malformed, forged, foreign, expired)."
 )]
 pub(crate) struct Cli {
@@ -74,6 +76,17 @@ pub(crate) enum Verb {
     Lint(Lint),
     /// Run policy tests, without a server and without a key.
     Test(Test),
+    /// Say which recorded decisions other rules would change.
+    Replay(Replay),
+    /// Look for what will hurt: clock, disk, data directory, listeners, keys, NATS.
+    Doctor(Box<Doctor>),
+    /// Measure how fast a running server decides.
+    Bench(Box<Bench>),
+    /// Write the manual pages.
+    Man {
+        /// A directory; it is made when it is not there.
+        directory: PathBuf,
+    },
     /// Print a completion script.
     Completions {
         /// The shell.

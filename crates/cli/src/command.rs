@@ -3,14 +3,18 @@
 mod account;
 mod admin_key;
 mod audit;
+mod bench;
 mod check;
 mod completions;
 mod config;
+mod doctor;
 mod grant;
 mod incident;
 mod inspect;
 mod keyset;
 mod lint;
+mod man;
+mod replay;
 mod revoke;
 mod serve;
 mod store;
@@ -76,6 +80,10 @@ fn dispatch(verb: Verb, output: &Output) -> Result<Exit, Failure> {
         Verb::Config(verb) => config::run(&verb, output),
         Verb::Lint(arguments) => lint::run(&arguments, output),
         Verb::Test(arguments) => test::run(&arguments, output),
+        Verb::Replay(arguments) => replay::run(&arguments, output),
+        Verb::Doctor(arguments) => doctor::run(&arguments, output),
+        Verb::Bench(arguments) => bench::run(&arguments, output),
+        Verb::Man { directory } => man::run(&directory, output),
         Verb::Completions { shell } => completions::run(shell, output),
     }
 }

@@ -8,10 +8,11 @@ use std::process::ExitCode;
 pub enum Exit {
     /// 0: done, allowed, valid.
     Yes,
-    /// 1: a usage error, or the answer could not be had; of `lint` and `test`,
-    /// an error or a case that fails.
+    /// 1: a usage error, or the answer could not be had; of `lint`, `test`
+    /// and `doctor`, an error or a case that fails.
     Error,
-    /// 2: denied, or revoked; of `lint`, warnings.
+    /// 2: denied, or revoked; of `lint` and `doctor`, warnings; of `replay`,
+    /// decisions that change.
     Denied,
     /// 3: the token is malformed, forged, foreign or expired.
     InvalidToken,

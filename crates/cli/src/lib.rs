@@ -12,6 +12,7 @@ mod command;
 mod exit;
 mod keysets;
 mod output;
+mod progress;
 mod secret;
 mod when;
 

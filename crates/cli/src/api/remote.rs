@@ -68,15 +68,7 @@ impl Remote {
         let request = request.body(body).map_err(|_| {
             Failure::local("the server address or the admin key holds an illegal character")
         })?;
-        let unreachable = |error: ureq::Error| {
-            Failure::new(
-                "unreachable",
-                format!(
-                    "cannot reach {}: {error}; is `usher serve` running?",
-                    self.base
-                ),
-            )
-        };
+        let unreachable = |error: ureq::Error| self.unreachable(&error);
         let mut response = self.agent.run(request).map_err(unreachable)?;
         let body = response
             .body_mut()
@@ -88,6 +80,23 @@ impl Remote {
             status: response.status().as_u16(),
             body,
         })
+    }
+
+    /// What the server says that the time is (RFC 9110, section 6.6.1).
+    pub(super) fn clock(&self) -> Result<Option<u64>, Failure> {
+        let asked = self.agent.get(format!("{}/healthz", self.base)).call();
+        let response = asked.map_err(|error| self.unreachable(&error))?;
+        let date = response.headers().get("date");
+        let date = date.and_then(|date| jiff::fmt::rfc2822::parse(date.to_str().ok()?).ok());
+        Ok(date.and_then(|date| u64::try_from(date.timestamp().as_second()).ok()))
+    }
+
+    fn unreachable(&self, error: &ureq::Error) -> Failure {
+        let message = format!(
+            "cannot reach {}: {error}; is `usher serve` running?",
+            self.base
+        );
+        Failure::new("unreachable", message)
     }
 }
 

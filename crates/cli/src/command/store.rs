@@ -3,18 +3,18 @@
 mod rewrite;
 mod transfer;
 
-use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 use token_server::{AuditLog, StoreChange, SystemClock};
-use token_store::{Clock as _, OpenOptions, Progress, Store};
+use token_store::{Clock as _, OpenOptions, Store};
 
 use crate::api::{Api, DATA_DIR_DEFAULT, Failure, master_key};
 use crate::args::{Connection, Data, StoreVerb};
 use crate::exit::Exit;
 use crate::output::{Output, Sheet};
+use crate::progress::with_progress;
 
 pub(super) fn run(verb: &StoreVerb, output: &Output) -> Result<Exit, Failure> {
     match verb {
@@ -93,26 +93,10 @@ fn unavailable(error: &impl ToString) -> Failure {
     Failure::new("store_unavailable", error.to_string())
 }
 
-/// Does long work, and says on a terminal how far it is.
-fn with_progress<T>(work: impl FnOnce(&mut Progress<'_>) -> T) -> T {
-    let is_watched = std::io::stderr().is_terminal();
-    let mut tell = |done: u64| {
-        if is_watched {
-            let mut err = anstream::stderr().lock();
-            drop(write!(err, "\r{done} entries").and_then(|()| err.flush()));
-        }
-    };
-    let mut progress = Progress::new(&mut tell);
-    let result = work(&mut progress);
-    if is_watched && progress.done() >= 10_000 {
-        drop(writeln!(anstream::stderr().lock()));
-    }
-    result
-}
-
 fn check(data: &Data, output: &Output) -> Result<Exit, Failure> {
     let store = data.open()?;
-    let checked = with_progress(|progress| store.check(progress))
+    let known = u64::try_from(store.denied_tokens()).ok();
+    let checked = with_progress("checking", known, |progress| store.check(progress))
         .map_err(|error| Failure::new("inconsistent", error.to_string()))?;
     let counts = checked.counts;
     let answer = json!({ "status": "ok", "tokens": counts.tokens, "rules": counts.rules,

@@ -1,10 +1,10 @@
 //! `usher test`: policy tests, decided here, without a server and without a
 //! key.
 
-mod case;
+pub(super) mod case;
 mod report;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use token_policy::RuleSet;
 
@@ -51,7 +51,7 @@ pub(super) fn run(arguments: &args::Test, output: &Output) -> Result<Exit, Failu
     })
 }
 
-fn read(path: &Path) -> Result<String, Failure> {
+pub(super) fn read(path: &Path) -> Result<String, Failure> {
     let name = path.display();
     std::fs::read_to_string(path)
         .map_err(|error| Failure::local(format!("cannot read `{name}`: {error}")))
@@ -63,14 +63,18 @@ fn rules(path: &Path, file: &File) -> Result<Option<RuleSet>, Failure> {
         return Ok(None);
     }
     let folder = path.parent().unwrap_or_else(|| Path::new(""));
+    let paths = file.rules.iter().map(|rules| folder.join(rules));
+    read_rules(paths).map(Some)
+}
+
+/// The rules of these files.
+pub(super) fn read_rules(paths: impl Iterator<Item = PathBuf>) -> Result<RuleSet, Failure> {
     let mut texts = Vec::new();
-    for rules in &file.rules {
-        let path = folder.join(rules);
+    for path in paths {
         texts.push((path.display().to_string(), read(&path)?));
     }
     let files = texts.iter().map(|(name, text)| (&**name, &**text));
     RuleSet::parse(files)
-        .map(Some)
         .map_err(|invalid| Failure::local(format!("the rules cannot be used:\n{invalid}")))
 }
 

@@ -11,12 +11,16 @@
 )]
 
 mod accounts;
+mod bench;
+mod doctor;
 mod flows;
 mod incident;
 mod logs;
+mod manuals;
 #[cfg(target_os = "linux")]
 mod memory;
 mod offline;
+mod replay;
 mod serve;
 mod store;
 #[cfg(target_os = "linux")]

@@ -6,19 +6,21 @@ use serde_json::json;
 use token_server::StoreChange;
 use token_store::{MasterKey, Rewritten, Store};
 
-use super::{record, unavailable, with_progress};
+use super::{record, unavailable};
 use crate::api::Failure;
 use crate::args::Data;
 use crate::command::serve::KEYS_FILE;
 use crate::exit::Exit;
 use crate::output::{NOTE, Output, Sheet};
+use crate::progress::with_progress;
 
 pub(super) fn compact(data: &Data, output: &Output) -> Result<Exit, Failure> {
     data.must_exist()?;
     let options = data.options()?;
-    let rewritten =
-        with_progress(|progress| token_store::compact(data.directory(), &options, progress))
-            .map_err(|error| unavailable(&error))?;
+    let rewritten = with_progress("compacting", None, |progress| {
+        token_store::compact(data.directory(), &options, progress)
+    })
+    .map_err(|error| unavailable(&error))?;
     let store = data.open()?;
     record(&store, data.directory(), StoreChange::Compacted, json!({}))?;
     show(rewritten, None, &[], output)
@@ -31,8 +33,9 @@ pub(super) fn rekey(new: &Path, data: &Data, output: &Output) -> Result<Exit, Fa
         .map_err(|error| Failure::new("invalid_configuration", error.to_string()))?
         .ok_or_else(|| Failure::local("there is no new master key"))?;
     let id = new.id().to_owned();
-    let rewritten =
-        with_progress(|progress| rewrite(data.directory(), &options, new.clone(), progress))?;
+    let rewritten = with_progress("sealing", None, |progress| {
+        rewrite(data.directory(), &options, new.clone(), progress)
+    })?;
     let mut sealed = data.options()?;
     sealed.master_key = Some(new);
     let store = Store::open(data.directory(), sealed).map_err(|error| unavailable(&error))?;

@@ -9,11 +9,12 @@ use serde_json::{Value, json};
 use token_server::StoreChange;
 use token_store::{ExportError, ExportFile, ExportSecrets, Exported, Imported, Store};
 
-use super::{record, unavailable, with_progress};
+use super::{record, unavailable};
 use crate::api::Failure;
 use crate::args::Data;
 use crate::exit::Exit;
 use crate::output::{NOTE, Output, Sheet};
+use crate::progress::with_progress;
 
 pub(super) fn export(
     file: &Path,
@@ -79,13 +80,18 @@ fn write(
     secrets: ExportSecrets,
     out: &mut dyn Write,
 ) -> Result<Exported, ExportError> {
-    with_progress(|progress| store.export(out, secrets, progress))
+    let known = u64::try_from(store.denied_tokens()).ok();
+    with_progress("exporting", known, |progress| {
+        store.export(out, secrets, progress)
+    })
 }
 
 pub(super) fn import(file: &Path, data: &Data, output: &Output) -> Result<Exit, Failure> {
     let store = data.open()?;
-    let file = read(file)?;
-    let imported = with_progress(|progress| store.import(&file, progress));
+    let (file, lines) = read(file)?;
+    let imported = with_progress("importing", Some(lines), |progress| {
+        store.import(&file, progress)
+    });
     let imported = imported.map_err(|error| failed(&error))?;
     let details = added(&imported);
     record(&store, data.directory(), StoreChange::Imported, details)?;
@@ -93,10 +99,11 @@ pub(super) fn import(file: &Path, data: &Data, output: &Output) -> Result<Exit, 
 }
 
 pub(super) fn restore(file: &Path, data: &Data, output: &Output) -> Result<Exit, Failure> {
-    let file = read(file)?;
+    let (file, lines) = read(file)?;
     let (directory, options) = (data.directory(), data.options()?);
-    let imported =
-        with_progress(|progress| token_store::restore(&file, directory, options, progress));
+    let imported = with_progress("restoring", Some(lines), |progress| {
+        token_store::restore(&file, directory, options, progress)
+    });
     let imported = imported.map_err(|error| failed(&error))?;
     let (store, details) = (data.open()?, added(&imported));
     record(&store, directory, StoreChange::Restored, details)?;
@@ -108,8 +115,12 @@ fn added(imported: &Imported) -> Value {
         "keysets": imported.added_keysets })
 }
 
-fn read(file: &Path) -> Result<ExportFile, Failure> {
-    with_progress(|progress| ExportFile::open(file, progress)).map_err(|error| failed(&error))
+/// The file, read once from its beginning to its end, and how many lines it has.
+fn read(file: &Path) -> Result<(ExportFile, u64), Failure> {
+    with_progress("reading", None, |progress| {
+        let file = ExportFile::open(file, progress).map_err(|error| failed(&error))?;
+        Ok((file, progress.done()))
+    })
 }
 
 fn failed(error: &ExportError) -> Failure {

@@ -21,7 +21,7 @@ use crate::command::assumed;
 /// A file of policy tests.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct File {
+pub(in crate::command) struct File {
     /// The subscribe key of the keyset.
     keyset: String,
     /// The instant of every case that says no other.
@@ -29,12 +29,12 @@ pub(super) struct File {
     now: u64,
     /// Rule files, beside this one.
     #[serde(default)]
-    pub(super) rules: Vec<PathBuf>,
+    pub(in crate::command) rules: Vec<PathBuf>,
     /// Grants by name, for the cases to use.
     #[serde(default)]
     grants: BTreeMap<String, toml::Table>,
     #[serde(rename = "case", default)]
-    pub(super) cases: Vec<toml::Spanned<Case>>,
+    pub(in crate::command) cases: Vec<toml::Spanned<Case>>,
 }
 
 /// 2026-09-21T15:33:20Z.
@@ -44,8 +44,8 @@ const fn some_instant() -> u64 {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Case {
-    pub(super) name: String,
+pub(in crate::command) struct Case {
+    pub(in crate::command) name: String,
     grant: Option<Given>,
     /// A token, taken at its word: that it is genuine is not tested.
     token: Option<String>,
@@ -63,8 +63,8 @@ pub(super) struct Case {
     uuid: Option<String>,
     #[serde(flatten)]
     names: Names,
-    decision: String,
-    reason: Option<String>,
+    pub(in crate::command) decision: String,
+    pub(in crate::command) reason: Option<String>,
     missing: Option<Vec<String>>,
     remedy: Option<toml::Table>,
 }
@@ -112,11 +112,11 @@ impl Names {
 
 /// What came of a case, or was to come.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub(super) struct Outcome {
-    pub(super) decision: String,
-    pub(super) reason: String,
-    pub(super) missing: Vec<String>,
-    pub(super) remedy: Option<Value>,
+pub(in crate::command) struct Outcome {
+    pub(in crate::command) decision: String,
+    pub(in crate::command) reason: String,
+    pub(in crate::command) missing: Vec<String>,
+    pub(in crate::command) remedy: Option<Value>,
 }
 
 impl Outcome {
@@ -144,9 +144,22 @@ impl Outcome {
     }
 }
 
+impl File {
+    /// A file that says nothing but the keyset.
+    pub(in crate::command) fn of(keyset: String) -> Self {
+        Self {
+            keyset,
+            now: some_instant(),
+            rules: Vec::new(),
+            grants: BTreeMap::new(),
+            cases: Vec::new(),
+        }
+    }
+}
+
 impl Case {
     /// What is expected. Of what the case does not say, what came of it.
-    pub(super) fn expected(&self, got: &Outcome) -> Result<Outcome, String> {
+    pub(in crate::command) fn expected(&self, got: &Outcome) -> Result<Outcome, String> {
         if !["allow", "deny"].contains(&self.decision.as_str()) {
             return Err("`decision` must be `allow` or `deny`".to_owned());
         }
@@ -201,14 +214,14 @@ impl Revocations for Revoked {
 }
 
 /// What all cases of a file share.
-pub(super) struct Setting<'f> {
-    pub(super) file: &'f File,
-    pub(super) rules: Option<&'f RuleSet>,
+pub(in crate::command) struct Setting<'f> {
+    pub(in crate::command) file: &'f File,
+    pub(in crate::command) rules: Option<&'f RuleSet>,
 }
 
 impl Setting<'_> {
     /// Decides a case as a server would, once the token is verified.
-    pub(super) fn decide(&self, case: &Case) -> Result<Outcome, String> {
+    pub(in crate::command) fn decide(&self, case: &Case) -> Result<Outcome, String> {
         let now = UnixSeconds(case.now.unwrap_or(self.file.now));
         let claims = self.claims(case, now)?;
         if let Some(name) = &case.operation {
