@@ -2,11 +2,10 @@
 
 mod floods;
 mod framing;
-mod nginx;
 mod operations;
 mod public;
 mod root;
 mod transports;
 mod upgrade;
 mod upstream;
-pub(crate) mod world;
+mod world;

@@ -3,7 +3,7 @@
 
 mod exchange;
 mod relay;
-mod running;
+pub(crate) mod running;
 
 use core::time::Duration;
 use std::collections::BTreeMap;
@@ -90,7 +90,10 @@ impl Scene {
         let words = words(&harness).await;
         let relay = Relay::to(usher.internal_address()).await;
         let application = Application::start().await;
-        let proxy = proxy.start(relay.address, application.address).await?;
+        let documented = proxy.documented();
+        let proxy = proxy
+            .start(&documented, relay.address, application.address)
+            .await?;
         assert_eq!(application.arrived(), []);
         Some(Self {
             harness,

@@ -4,12 +4,17 @@
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::string_slice,
+    clippy::panic,
     reason = "a test may panic"
 )]
 
-mod nginx;
+#[path = "../../../../crates/server/tests/it/proxies/exchange.rs"]
+#[expect(dead_code, reason = "the tests of the server need more of it")]
+mod exchange;
 mod program;
 mod protected;
+#[path = "../../../../crates/server/tests/it/proxies/running.rs"]
+mod running;
 mod usher;
 
 use program::{Chat, Stream};

@@ -1,10 +1,11 @@
-//! The chat behind the gateway and behind nginx: one rule file, the same story.
+//! The chat behind the gateway and behind four proxies: one rule file, the same
+//! story.
 
 use core::time::Duration;
 use std::time::Instant;
 
-use crate::nginx::Nginx;
 use crate::program::{Chat, Stream};
+use crate::running::{Configuration, Proxy};
 use crate::usher::Usher;
 
 /// Longer than a held answer may outlive its token.
@@ -30,7 +31,7 @@ async fn story(usher: &Usher, front: &str) {
     assert_eq!(say(front, "lobby", &[&alice_may]), 201);
     assert_eq!(heard.event(), r#"{"from":"alice","text":"hello"}"#);
     // Who it is says the token, not the client: the gateway refuses such a
-    // header, nginx puts its own in its place.
+    // header, a proxy puts its own in its place.
     let forged = say(front, "lobby", &[&alice_may, "x-chat-user: mallory"]);
     if forged != 400 {
         assert_eq!(forged, 201);
@@ -59,13 +60,79 @@ async fn behind_the_gateway_only_what_the_rules_allow_is_heard() {
     story(&usher, &usher.gateway()).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn behind_nginx_only_what_the_rules_allow_is_heard() {
+async fn behind(proxy: Proxy, configuration: &[Configuration]) {
     let chat = Chat::start();
     let usher = Usher::before(&chat.address).await;
-    if let Some(nginx) = Nginx::start(usher.internal(), &chat.address) {
-        story(&usher, &nginx.address).await;
+    let application = chat.address.parse().unwrap();
+    let started = proxy.start(configuration, usher.internal(), application);
+    if let Some(running) = started.await {
+        story(&usher, &running.address.to_string()).await;
     }
+}
+
+/// The configuration in `docs/proxies` with what its comments say to add for
+/// a rule file: each piece before the first line that holds the mark.
+fn documented(proxy: Proxy, additions: &[(&str, &str)]) -> Vec<Configuration> {
+    let mut files = proxy.documented();
+    for (mark, addition) in additions {
+        let holds = |(_, text): &&mut Configuration| text.contains(mark);
+        let (_, text) = files.iter_mut().find(holds).unwrap();
+        let (before, _) = text.split_once(mark).unwrap();
+        let lines = before.rsplit_once('\n').map(|(lines, _)| lines.len());
+        let line = lines.map_or(0, |length| length.saturating_add(1));
+        text.insert_str(line, addition);
+    }
+    files
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn behind_nginx_only_what_the_rules_allow_is_heard() {
+    let configuration = include_str!("../../nginx.conf").to_owned();
+    behind(Proxy::Nginx, &[("nginx.conf", configuration)]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn behind_nginx_as_documented_only_what_the_rules_allow_is_heard() {
+    let passed = "auth_request_set $chat_user $upstream_http_x_chat_user;\n\
+                  proxy_set_header X-Chat-User $chat_user;\nproxy_buffering off;\n";
+    let configuration = documented(Proxy::Nginx, &[("auth_request_set $usher_rule ", passed)]);
+    behind(Proxy::Nginx, &configuration).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn behind_caddy_only_what_the_rules_allow_is_heard() {
+    let additions = [
+        (
+            "request_header -X-Usher-*",
+            "\t\trequest_header -X-Chat-User\n",
+        ),
+        ("copy_headers ", "\t\t\tcopy_headers X-Chat-User\n"),
+    ];
+    behind(Proxy::Caddy, &documented(Proxy::Caddy, &additions)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn behind_traefik_only_what_the_rules_allow_is_heard() {
+    let additions = [
+        ("X-Usher-Reason: \"\"", "          X-Chat-User: \"\"\n"),
+        ("- X-Usher-Operation", "          - X-Chat-User\n"),
+    ];
+    behind(Proxy::Traefik, &documented(Proxy::Traefik, &additions)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn behind_envoy_only_what_the_rules_allow_is_heard() {
+    let additions = [
+        (
+            "- remove: x-usher-reason",
+            "                          - remove: x-chat-user\n",
+        ),
+        (
+            "- { exact: x-usher-operation }",
+            "                              - { exact: x-chat-user }\n",
+        ),
+    ];
+    behind(Proxy::Envoy, &documented(Proxy::Envoy, &additions)).await;
 }
 
 /// The gateway ends what is open, too.

@@ -2,8 +2,28 @@
 
 use serde::Deserialize;
 
+use tokio::net::TcpStream;
+
 use super::world::{LONG, Peer, World, get, history, publish};
 use crate::case_file::cases;
+use crate::proxies::running::Proxy;
+
+/// nginx before the gateway, over connections that are kept.
+const NGINX: &str = "
+upstream gateway { server 127.0.0.1:9000; keepalive 4; }
+server {
+    listen 127.0.0.1:8000;
+    client_header_timeout 2s;
+    client_body_timeout 2s;
+    location = / { return 403; } # it is ready
+    location / {
+        proxy_pass http://gateway;
+        proxy_http_version 1.1;
+        proxy_set_header Connection \"\";
+        proxy_request_buffering off;
+    }
+}
+";
 
 #[derive(Deserialize)]
 struct Case {
@@ -76,7 +96,7 @@ async fn h01_nothing_of_an_ambiguous_request_reaches_the_upstream_whole() {
     }
     // A body in chunks is passed on as it comes, so the head of one that goes
     // wrong later may have got there; its end never does, and nothing after it.
-    let own = tokio::net::TcpStream::connect(world.upstream.local_addr().unwrap())
+    let own = TcpStream::connect(world.upstream.local_addr().unwrap())
         .await
         .unwrap();
     let own = own.local_addr().unwrap();
@@ -153,13 +173,14 @@ async fn strict_framing_is_taken_in_any_pieces() {
 /// makes of them, both agree on where each request ends.
 #[tokio::test]
 async fn h01_behind_nginx_there_is_no_desync() {
-    let Some(nginx) = super::nginx::Nginx::find() else {
-        println!("skipped: needs nginx");
-        return;
-    };
     let world = World::new().await;
     let token = world.room().await;
-    let nginx = nginx.start(world.server.public_address()).await;
+    let gateway = world.server.public_address();
+    let before = [("nginx.conf", NGINX.to_owned())];
+    let Some(nginx) = Proxy::Nginx.start(&before, gateway, gateway).await else {
+        return;
+    };
+    let connect = async || Peer(TcpStream::connect(nginx.address).await.unwrap());
     let (target, plain) = (publish(&token), history(&token));
     let upstream = async {
         loop {
@@ -185,7 +206,7 @@ async fn h01_behind_nginx_there_is_no_desync() {
                 .raw
                 .replace("PUBLISH", &target)
                 .replace("HISTORY", &plain);
-            let mut attacker = nginx.connect().await;
+            let mut attacker = connect().await;
             drop(tokio::io::AsyncWriteExt::write_all(&mut attacker.0, raw.as_bytes()).await);
             drop(tokio::io::AsyncWriteExt::shutdown(&mut attacker.0).await);
             let answers = attacker.rest().await;
@@ -194,7 +215,7 @@ async fn h01_behind_nginx_there_is_no_desync() {
             // The pooled connection between the two is not out of step.
             for victim in 0..2 {
                 let marker = format!("{number}-{victim}");
-                let mut client = nginx.connect().await;
+                let mut client = connect().await;
                 client
                     .write(&get(&format!("{plain}&marker={marker}")))
                     .await;

@@ -1,5 +1,5 @@
 //! Real proxies on loopback, with the configurations of `docs/proxies` as they
-//! stand; only the three ports are others.
+//! stand, or others; only the ports are not theirs.
 
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -21,10 +21,12 @@ pub(crate) enum Proxy {
     Envoy,
 }
 
-/// The ports in the configurations, and what they stand for.
-const PROXY_PORT: &str = "8000";
-const USHER_PORT: &str = "8081";
-const APPLICATION_PORT: &str = "9000";
+/// The ports in the configurations: where clients come, Usher, the application.
+/// That of the chat is its own.
+const PORTS: [&str; 4] = ["8000", "8081", "9000", "8092"];
+
+/// A file that a proxy reads: its name and its text.
+pub(crate) type Configuration = (&'static str, String);
 
 /// What the configuration of nginx is included in.
 const NGINX_MAIN: &str = "daemon off; master_process off; pid nginx.pid; error_log stderr;
@@ -47,8 +49,9 @@ impl Proxy {
         }
     }
 
-    const fn configurations(self) -> &'static [(&'static str, &'static str)] {
-        match self {
+    /// The configuration in `docs/proxies`.
+    pub(crate) fn documented(self) -> Vec<Configuration> {
+        let files: &[(&str, &str)] = match self {
             Self::Nginx => &[(
                 "nginx.conf",
                 include_str!("../../../../../docs/proxies/nginx.conf"),
@@ -71,7 +74,9 @@ impl Proxy {
                 "envoy.yaml",
                 include_str!("../../../../../docs/proxies/envoy.yaml"),
             )],
-        }
+        };
+        let owned = |(name, text): &(&'static str, &str)| (*name, (*text).to_owned());
+        files.iter().map(owned).collect()
     }
 
     const fn arguments(self) -> &'static [&'static str] {
@@ -91,10 +96,15 @@ impl Proxy {
 
     /// Starts it before `application`, with `usher` as the authorizer. Nothing
     /// when it is not installed.
-    pub(crate) async fn start(self, usher: SocketAddr, application: SocketAddr) -> Option<Running> {
+    pub(crate) async fn start(
+        self,
+        configuration: &[Configuration],
+        usher: SocketAddr,
+        application: SocketAddr,
+    ) -> Option<Running> {
         // The port is free until somebody else takes it first.
         for _ in 0..3 {
-            let running = self.spawn(usher, application)?;
+            let running = self.spawn(configuration, usher, application)?;
             if running.is_ready().await {
                 return Some(running);
             }
@@ -102,11 +112,16 @@ impl Proxy {
         panic!("{} does not start", self.name());
     }
 
-    fn spawn(self, usher: SocketAddr, application: SocketAddr) -> Option<Running> {
+    fn spawn(
+        self,
+        configuration: &[Configuration],
+        usher: SocketAddr,
+        application: SocketAddr,
+    ) -> Option<Running> {
         let dir = tempfile::tempdir().unwrap();
         let address = free_address();
-        let addresses = [address, usher, application];
-        for (file, text) in self.configurations() {
+        let addresses = [address, usher, application, application];
+        for (file, text) in configuration {
             let text = with_ports(text, addresses.map(|address| address.port()));
             fs::write(dir.path().join(file), text).unwrap();
         }
@@ -153,18 +168,18 @@ impl Proxy {
 }
 
 /// The configuration with other ports, and not a byte else.
-fn with_ports(configuration: &str, ports: [u16; 3]) -> String {
-    let names = [PROXY_PORT, USHER_PORT, APPLICATION_PORT];
-    let marks = ["\u{1}", "\u{2}", "\u{3}"];
-    let marked = names
-        .iter()
-        .zip(marks)
-        .fold(configuration.to_owned(), |text, (name, mark)| {
-            text.replace(name, mark)
-        });
-    marks.iter().zip(ports).fold(marked, |text, (mark, port)| {
-        text.replace(mark, &port.to_string())
-    })
+fn with_ports(configuration: &str, ports: [u16; 4]) -> String {
+    // In two steps: another port may hold the digits of one that is still to
+    // be replaced.
+    let mark = |at: usize| format!("\u{1}{at}\u{2}");
+    let mut text = configuration.to_owned();
+    for (at, port) in PORTS.iter().enumerate() {
+        text = text.replace(port, &mark(at));
+    }
+    for (at, port) in ports.iter().enumerate() {
+        text = text.replace(&mark(at), &port.to_string());
+    }
+    text
 }
 
 fn free_address() -> SocketAddr {
