@@ -115,8 +115,9 @@ async fn answer(
         .path_and_query()
         .map_or("", |target| target.as_str());
     let is_options = head.method == http::Method::OPTIONS;
-    if is_options && !service.rules().knows(head.method.as_str(), target) {
-        return Err(Stop::Answer(cors::options(&head)));
+    let rules = service.rules();
+    if is_options && !rules.knows(head.method.as_str(), target) {
+        return Err(Stop::Answer(cors::options(&head, &rules)));
     }
     let body = body.at_most(FORWARD_BODY_BYTES_MAX)?;
     let gateway = service.gateway();

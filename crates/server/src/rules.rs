@@ -60,6 +60,12 @@ impl Rules {
         rules.is_some_and(|rules| rules.knows(method, target))
     }
 
+    /// The methods that rules have for a path.
+    pub(crate) fn methods(&self, target: &str) -> Vec<&str> {
+        let rules = self.0.as_ref();
+        rules.map_or_else(Vec::new, |rules| rules.methods(target))
+    }
+
     /// Whether there is any rule.
     pub(crate) const fn are_there(&self) -> bool {
         self.0.is_some()

@@ -169,6 +169,19 @@ impl RuleSet {
         self.find(method, path.as_bytes()).is_some()
     }
 
+    /// The methods that rules have for the path of `target`, each once.
+    #[must_use]
+    pub fn methods(&self, target: &str) -> Vec<&str> {
+        let path = target.split('?').next().unwrap_or(target);
+        let rules = self.automaton.find(path.as_bytes());
+        let rules = rules.filter_map(|number| self.rules.get(number));
+        let methods = rules.flat_map(|rule| rule.methods.iter().map(|method| &**method));
+        let mut methods: Vec<&str> = methods.collect();
+        methods.sort_unstable();
+        methods.dedup();
+        methods
+    }
+
     /// Requests that both a rule and [`crate::classify`] have an answer for: a
     /// line for each such rule, with an example. Whoever uses both must refuse
     /// such rules.

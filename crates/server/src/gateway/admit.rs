@@ -236,11 +236,12 @@ fn unclassified(service: &Service, target: &str, error: &ClassifyError) -> Stop 
     decided(service, Decision::Deny, code, None);
     let refused = Refused::unclassified(error);
     if matches!(error, ClassifyError::UnknownOperation) {
-        let methods: Vec<&str> = cors::operations(target).map(Method::as_str).collect();
+        let rules = service.rules();
+        let methods = cors::methods(&rules, target);
         if !methods.is_empty() {
             let refused = Refused::new(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed");
             let mut response = refused.response(family_of(service, target), service.now());
-            cors::allowed(&mut response, methods.into_iter());
+            cors::allowed(&mut response, &methods);
             return Stop::Answer(response);
         }
     }

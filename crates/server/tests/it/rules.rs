@@ -45,7 +45,8 @@ async fn the_gateway_lets_through_what_a_rule_allows() {
         ("GET /rooms/lobby/messages?user=bob", 403, None),
         ("GET /rooms/other/messages?user=alice", 403, None),
         ("POST /rooms/lobby/messages?user=alice", 403, None),
-        ("PUT /rooms/lobby/messages?user=alice", 404, None),
+        ("PUT /rooms/lobby/messages?user=alice", 405, None),
+        ("PUT /nowhere?user=alice", 404, None),
         ("GET /rooms/a%2Flobby/messages?user=alice", 400, None),
         ("GET /rooms/lobby/messages?user=alice&token=x", 400, None),
         (
@@ -71,6 +72,57 @@ async fn the_gateway_lets_through_what_a_rule_allows() {
     // The operations are served as before.
     let time = harness.public("GET", "/time/0", &[], "").await;
     assert_eq!(time.status, 501, "{}", time.body);
+}
+
+/// Attacks H07 and H08, for the API of a rule file.
+#[tokio::test]
+async fn preflights_of_a_rule_are_answered_for_any_origin_without_credentials() {
+    let harness = harness().await;
+    let ask = async |target: &str, method: &str| {
+        let headers = [
+            ("origin", "https://evil.test"),
+            ("access-control-request-method", method),
+            (
+                "access-control-request-headers",
+                "authorization, x-chat-token",
+            ),
+        ];
+        let reply = harness.public("OPTIONS", target, &headers, "").await;
+        let header = |name: &str| {
+            let value = reply.headers.get(name);
+            value
+                .map_or("-", |value| value.to_str().unwrap())
+                .to_owned()
+        };
+        assert_eq!(header("access-control-allow-credentials"), "-");
+        let names = ["origin", "methods", "headers"];
+        let told = names.map(|name| header(&format!("access-control-allow-{name}")));
+        (reply.status, told.join(" | "), header("allow"))
+    };
+    let messages = "/rooms/lobby/messages?user=alice";
+    let allowed = "* | GET, HEAD, POST | *, Authorization";
+    for method in ["GET", "HEAD", "POST"] {
+        let told = ask(messages, method).await;
+        assert_eq!(told, (204, allowed.to_owned(), "-".to_owned()), "{method}");
+    }
+    let refused = (405, "- | - | -".to_owned(), "GET, HEAD, POST".to_owned());
+    assert_eq!(ask(messages, "DELETE").await, refused);
+    assert_eq!(
+        ask("/nowhere", "GET").await,
+        (405, refused.1, String::new())
+    );
+    // What is no preflight is none, and the operations are as before.
+    let plain = harness.public("OPTIONS", messages, &[], "").await;
+    assert_eq!(plain.status, 405);
+    let (status, told, _) = ask("/time/0", "GET").await;
+    assert_eq!(status, 204);
+    assert!(told.ends_with("If-Match, If-None-Match"), "{told}");
+    // A denial can be read by the page that caused it.
+    let denied = harness
+        .public("GET", messages, &[("origin", "https://evil.test")], "")
+        .await;
+    assert_eq!(denied.status, 401);
+    assert_eq!(denied.headers["access-control-allow-origin"], "*");
 }
 
 async fn forward_auth(harness: &Harness, line: &str, headers: &[(&str, &str)]) -> (u16, Value) {
