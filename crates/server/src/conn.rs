@@ -4,9 +4,11 @@
 //! ours, so that each limit is in one place.
 
 mod body;
+mod frames;
 mod framing;
 mod guarded;
 mod serve;
+mod streams;
 mod tunnel;
 
 use core::net::SocketAddr;
@@ -88,7 +90,7 @@ pub struct ConnectionLimits {
     /// How long a TLS handshake may take.
     pub handshake: Duration,
     /// How long the head of a request may take, and how long a connection may
-    /// be idle between two requests (HTTP/1.1).
+    /// be idle between two requests.
     pub head: Duration,
     /// How long the body of a request may take.
     pub body: Duration,

@@ -10,6 +10,8 @@
 //! connection; what follows is replaced by line feeds, because hyper parses a
 //! head only once it looks complete.
 
+use super::frames::Frames;
+
 /// The strict reader of a connection.
 #[derive(Debug, Default)]
 pub(super) struct Framing {
@@ -17,6 +19,7 @@ pub(super) struct Framing {
     /// The line so far, without its end.
     line: Vec<u8>,
     head: Head,
+    frames: Option<Frames>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,7 +39,7 @@ enum State {
     ChunkEnd,
     /// In a line after the last chunk.
     Trailer,
-    /// It is HTTP/2: its frames have lengths of their own.
+    /// It is HTTP/2: its frames have lengths of their own, and are counted.
     Http2,
     /// Nothing that follows is read.
     Broken,
@@ -70,7 +73,13 @@ impl Framing {
         let mut rest = bytes;
         while !rest.is_empty() {
             match self.state {
-                State::Http2 => return,
+                State::Http2 => {
+                    let frames = self.frames.get_or_insert_default();
+                    if frames.are_too_many(rest) {
+                        self.state = State::Broken;
+                    }
+                    return;
+                }
                 State::Broken => {
                     rest.fill(b'\n');
                     return;

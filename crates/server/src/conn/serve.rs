@@ -14,7 +14,7 @@ use http::request::Parts;
 use http::{Request, Response, header};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use prometheus_client::metrics::counter::Counter;
 use token_core::limits::REQUEST_HEAD_BYTES_MAX;
@@ -27,6 +27,7 @@ use tracing::{Instrument as _, Span};
 
 use super::body::{RequestBody, ResponseBody};
 use super::guarded::Guarded;
+use super::streams::{Streams, in_pieces};
 use super::tunnel::{Opened, Tunnel};
 use super::{ConnectionLimits, Handler, Refusal, Terms};
 
@@ -96,11 +97,13 @@ async fn requests<S, H>(
         let handler = Arc::clone(&handler);
         async move { Ok::<_, Infallible>(answer(&*handler, peer, request, limits).await) }
     });
-    let builder = builder(&limits);
+    let streams = Streams::new(limits.write);
+    let builder = builder(&limits, &streams);
     let stream = TokioIo::new(Guarded::new(stream, limits.write, opened));
     let mut connection = pin!(builder.serve_connection_with_upgrades(stream, service));
     let mut first_head = pin!(sleep(limits.head));
-    let (mut waiting, mut stopping) = (true, false);
+    let mut idle = pin!(streams.idle(limits.head));
+    let (mut waiting, mut stopping, mut leaving) = (true, false, false);
     loop {
         tokio::select! {
             // An error here is the peer's doing; there is nobody left to tell.
@@ -110,6 +113,15 @@ async fn requests<S, H>(
                     return;
                 }
                 waiting = false;
+            }
+            () = idle.as_mut() => {
+                if leaving {
+                    // The peer was told, and takes nothing of what is left.
+                    return;
+                }
+                connection.as_mut().graceful_shutdown();
+                leaving = true;
+                idle.set(streams.idle(limits.write));
             }
             _ = stop.changed(), if !stopping => {
                 connection.as_mut().graceful_shutdown();
@@ -122,8 +134,8 @@ async fn requests<S, H>(
     }
 }
 
-fn builder(limits: &ConnectionLimits) -> Builder<TokioExecutor> {
-    let mut builder = Builder::new(TokioExecutor::new());
+fn builder(limits: &ConnectionLimits, streams: &Streams) -> Builder<Streams> {
+    let mut builder = Builder::new(streams.clone());
     builder
         .http1()
         .timer(TokioTimer::new())
@@ -159,7 +171,7 @@ async fn answer<H: Handler>(
     if let Some(trace) = trace {
         trace.answered(&mut response);
     }
-    response
+    response.map(in_pieces)
 }
 
 /// The seam where a panic becomes one 500: nothing of the request survives

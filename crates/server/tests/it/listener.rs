@@ -299,41 +299,13 @@ async fn shutdown_cuts_a_request_off_at_the_deadline() {
     assert!(until_closed(&mut open).await.is_empty());
 }
 
-/// HTTP/2 by hand (RFC 9113): enough to break its rules.
 mod http2 {
     use super::*;
+    use crate::http2::{DATA, GOAWAY, PREFACE, RST_STREAM, SETTINGS, frame, get};
 
-    const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00";
-
-    fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
-        let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
-        let mut frame = length[1..].to_vec();
-        frame.extend([kind, flags]);
-        frame.extend(stream.to_be_bytes());
-        frame.extend(payload);
-        frame
-    }
-
-    /// `GET path http://a`, `END_HEADERS` and `END_STREAM`.
-    fn get(stream: u32, path: &str) -> Vec<u8> {
-        let mut block = vec![0x82, 0x86, 0x04, u8::try_from(path.len()).unwrap()];
-        block.extend(path.as_bytes());
-        block.extend([0x01, 1, b'a']);
-        frame(1, 5, stream, &block)
-    }
-
-    /// Type, flags, stream and payload of the next frame.
-    async fn next(stream: &mut TcpStream) -> Option<(u8, u8, u32, Vec<u8>)> {
-        let mut head = [0; 9];
-        timeout(LONG, stream.read_exact(&mut head))
-            .await
-            .expect("in time")
-            .ok()?;
-        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
-        let mut payload = vec![0; usize::try_from(length).unwrap()];
-        stream.read_exact(&mut payload).await.ok()?;
-        let id = u32::from_be_bytes([head[5], head[6], head[7], head[8]]);
-        Some((head[3], head[4], id, payload))
+    async fn next(stream: &mut TcpStream) -> Option<crate::http2::Frame> {
+        let next = timeout(LONG, crate::http2::next(stream)).await;
+        next.expect("in time")
     }
 
     #[tokio::test]
@@ -344,9 +316,9 @@ mod http2 {
             .write_all(&[PREFACE, &get(1, "/")].concat())
             .await
             .unwrap();
-        while let Some((kind, _, id, payload)) = next(&mut stream).await {
-            if kind == 0 && id == 1 {
-                assert_eq!(payload, b"ok");
+        while let Some(frame) = next(&mut stream).await {
+            if frame.kind == DATA && frame.stream == 1 {
+                assert_eq!(frame.payload, b"ok");
                 return;
             }
         }
@@ -364,12 +336,12 @@ mod http2 {
         let gets = [get(1, "/wait"), get(3, "/wait"), get(5, "/wait")].concat();
         stream.write_all(&[PREFACE, &gets].concat()).await.unwrap();
         let (mut announced, mut refused) = (false, false);
-        while let Some((kind, flags, id, payload)) = next(&mut stream).await {
+        while let Some(frame) = next(&mut stream).await {
+            let (kind, payload) = (frame.kind, frame.payload);
             // SETTINGS_MAX_CONCURRENT_STREAMS is 3.
-            announced |=
-                kind == 4 && flags == 0 && payload.chunks(6).any(|s| s == [0, 3, 0, 0, 0, 2]);
-            // RST_STREAM with REFUSED_STREAM.
-            refused |= kind == 3 && id == 5 && payload == [0, 0, 0, 7];
+            announced |= kind == SETTINGS && payload.chunks(6).any(|s| s == [0, 3, 0, 0, 0, 2]);
+            // REFUSED_STREAM.
+            refused |= kind == RST_STREAM && frame.stream == 5 && payload == [0, 0, 0, 7];
             if announced && refused {
                 return;
             }
@@ -384,17 +356,41 @@ mod http2 {
         let mut attack = PREFACE.to_vec();
         for i in 0..200 {
             attack.extend(get(2 * i + 1, "/wait"));
-            attack.extend(frame(3, 0, 2 * i + 1, &[0, 0, 0, 8]));
+            attack.extend(frame(RST_STREAM, 0, 2 * i + 1, &[0, 0, 0, 8]));
         }
         stream.write_all(&attack).await.unwrap();
-        while let Some((kind, _, _, payload)) = next(&mut stream).await {
-            if kind == 7 {
-                // GOAWAY with ENHANCE_YOUR_CALM.
-                assert_eq!(payload[4..8], [0, 0, 0, 11]);
+        while let Some(frame) = next(&mut stream).await {
+            if frame.kind == GOAWAY {
+                // ENHANCE_YOUR_CALM.
+                assert_eq!(frame.payload[4..8], [0, 0, 0, 11]);
                 return;
             }
         }
         panic!("the connection was never told to go away");
+    }
+
+    /// Attack H02: what is idle makes room, as with HTTP/1.1.
+    #[tokio::test]
+    async fn a_connection_without_a_request_is_closed() {
+        let limits = ConnectionLimits {
+            head: SHORT,
+            ..patient()
+        };
+        let (listener, handler) = start(limits).await;
+        let mut stream = connect(&listener).await;
+        let start = [PREFACE, &get(1, "/"), &get(3, "/wait")].concat();
+        stream.write_all(&start).await.unwrap();
+        handler.entered.notified().await;
+        // For as long as one is open nothing is idle.
+        tokio::time::sleep(4 * SHORT).await;
+        handler.release.notify_one();
+        let (mut answered, mut told) = (false, false);
+        while let Some(frame) = next(&mut stream).await {
+            answered |= frame.kind == DATA && frame.stream == 3;
+            assert!(answered || frame.kind != GOAWAY, "it was at work");
+            told |= frame.kind == GOAWAY;
+        }
+        assert!(answered && told);
     }
 }
 

@@ -21,6 +21,7 @@ mod forward_auth;
 mod gateway;
 mod harness;
 mod held;
+mod http2;
 mod internal;
 mod listener;
 mod log;

@@ -87,6 +87,22 @@ impl World {
         client.message().await
     }
 
+    /// Waits until there is room for a connection.
+    pub(crate) async fn until_served(&self) {
+        let served = async {
+            loop {
+                let mut client = self.connect().await;
+                // It may be closed at once.
+                drop(client.0.write_all(&get("/healthz")).await);
+                let mut byte = [0];
+                if matches!(client.0.read(&mut byte).await, Ok(1)) {
+                    break;
+                }
+            }
+        };
+        timeout(LONG, served).await.expect("room comes back");
+    }
+
     /// The next connection that the gateway makes.
     pub(crate) async fn accept(&self) -> Peer {
         let accepted = timeout(LONG, self.upstream.accept()).await;
