@@ -8,4 +8,4 @@ mod root;
 mod transports;
 mod upgrade;
 mod upstream;
-mod world;
+pub(crate) mod world;

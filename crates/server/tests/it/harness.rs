@@ -1,7 +1,7 @@
 //! A service on a directory of its own, at a time of the test's choosing, and
 //! a client that signs as SDKs do.
 
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use core::time::Duration;
 use std::sync::Arc;
 
@@ -21,25 +21,39 @@ pub(crate) const SECRET_KEY: &str = "sec-c-demo-0123456789";
 
 /// A clock that stands until it is told to go.
 #[derive(Clone, Debug)]
-pub(crate) struct TestClock(Arc<AtomicU64>);
+pub(crate) struct TestClock {
+    walked: Arc<AtomicU64>,
+    /// By how much the wall clock was set since.
+    set: Arc<AtomicI64>,
+}
 
 impl TestClock {
     pub(crate) fn at(now: u64) -> Self {
-        Self(Arc::new(AtomicU64::new(now)))
+        Self {
+            walked: Arc::new(AtomicU64::new(now)),
+            set: Arc::default(),
+        }
     }
 
     pub(crate) fn advance(&self, seconds: u64) {
-        self.0.fetch_add(seconds, Ordering::SeqCst);
+        self.walked.fetch_add(seconds, Ordering::SeqCst);
+    }
+
+    /// Sets the wall clock, forward or back; the other one walks on.
+    pub(crate) fn step(&self, seconds: i64) {
+        self.set.fetch_add(seconds, Ordering::SeqCst);
     }
 }
 
 impl Clock for TestClock {
     fn now(&self) -> UnixSeconds {
-        UnixSeconds(self.0.load(Ordering::SeqCst))
+        let walked = self.walked.load(Ordering::SeqCst);
+        let set = self.set.load(Ordering::SeqCst);
+        UnixSeconds(walked.saturating_add_signed(set))
     }
 
     fn monotonic(&self) -> Duration {
-        Duration::from_secs(self.0.load(Ordering::SeqCst))
+        Duration::from_secs(self.walked.load(Ordering::SeqCst))
     }
 }
 

@@ -4,7 +4,7 @@
 //! go with their threads make `tracing` forget for moments who listens, and
 //! then records of other tests are lost.
 
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
 use std::io;
 use std::sync::{Arc, Mutex, Once};
 
@@ -14,6 +14,7 @@ type Bytes = Arc<Mutex<Vec<u8>>>;
 
 thread_local! {
     static LISTENER: RefCell<Option<Bytes>> = const { RefCell::new(None) };
+    static FAULT: Cell<Option<&'static str>> = const { Cell::new(None) };
 }
 
 /// The records of this thread, and so of a test whose runtime has one thread,
@@ -36,6 +37,12 @@ impl Log {
         Self(bytes)
     }
 
+    /// Whoever writes the next record with this text panics, once: a bug in the
+    /// middle of whatever that is.
+    pub(crate) fn panic_at(&self, text: &'static str) {
+        FAULT.set(Some(text));
+    }
+
     /// What was written.
     pub(crate) fn text(&self) -> String {
         String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
@@ -45,6 +52,7 @@ impl Log {
 impl Drop for Log {
     fn drop(&mut self) {
         LISTENER.set(None);
+        FAULT.set(None);
     }
 }
 
@@ -60,6 +68,11 @@ impl<'a> MakeWriter<'a> for ToListener {
 
 impl io::Write for ToListener {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let record = String::from_utf8_lossy(bytes);
+        if FAULT.get().is_some_and(|text| record.contains(text)) {
+            FAULT.set(None);
+            panic!("a bug");
+        }
         LISTENER.with_borrow(|listener| {
             if let Some(listener) = listener {
                 listener.lock().unwrap().extend_from_slice(bytes);

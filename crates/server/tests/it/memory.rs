@@ -1,5 +1,6 @@
-//! Memory under many tokens and many revocations, in a process of its own.
-//! `cargo xtask durability` takes a million of each.
+//! Memory under many tokens and many revocations, and under garbage (attack
+//! M01), in processes of their own. `cargo xtask durability` takes a million of
+//! each, `cargo xtask long` ten million of the garbage.
 
 use std::fs;
 use std::process::Command;
@@ -92,22 +93,24 @@ async fn measured() {
     println!("resident: {before} {after} {issued}");
 }
 
-#[test]
-fn m02_tokens_and_revocations_stay_within_the_budget() {
+/// What the test `name` measures in a process of its own.
+fn numbers_of(name: &str) -> [u64; 3] {
     let output = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "memory::measured", "--nocapture"])
+        .args(["--exact", name, "--nocapture"])
         .env(MEASURED, "1")
         .output()
         .unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);
     let measured = text.lines().find_map(|line| line.split_once("resident: "));
-    let mut numbers = measured
-        .unwrap_or_else(|| panic!("{text}{errors}"))
-        .1
-        .split(' ');
-    let mut next = || numbers.next().unwrap().trim().parse::<u64>().unwrap();
-    let (before, after, issued) = (next(), next(), next());
+    let (_, numbers) = measured.unwrap_or_else(|| panic!("{text}{errors}"));
+    let mut numbers = numbers.split(' ');
+    [(); 3].map(|()| numbers.next().unwrap().trim().parse().unwrap())
+}
+
+#[test]
+fn m02_tokens_and_revocations_stay_within_the_budget() {
+    let [before, after, issued] = numbers_of("memory::measured");
     let (tokens, revocations) = counts();
     let mib = |bytes: u64| bytes >> 20;
     println!(
@@ -121,4 +124,74 @@ fn m02_tokens_and_revocations_stay_within_the_budget() {
         "{before} bytes without tokens, {after} with"
     );
     assert!(after <= RESIDENT_MAX, "{after} bytes");
+}
+
+/// What garbage may leave behind, in bytes.
+const GARBAGE_MAX: u64 = 16 * 1024 * 1024;
+
+/// How many tokens of the garbage are measured after: everything that is made
+/// once was made by then.
+const WARM: u64 = 2_000;
+
+/// Does nothing in a test run; started by the test below.
+#[tokio::test]
+async fn garbage() {
+    if std::env::var_os(MEASURED).is_none() {
+        return;
+    }
+    let given = std::env::var_os("USHER_TEST_GARBAGE_TOKENS");
+    let count = given.map_or(20_000, |text| text.to_str().unwrap().parse().unwrap());
+    let harness = Harness::new().await;
+    let token = harness.grant_at(NOW, &read_on("room")).await.token();
+    assert_eq!(harness.decision(&token, "room").await, "allow");
+    let (claims, signature) = token.split_at(token.len() - 60);
+    let (_, rest) = signature.split_at(20);
+    let mut before = 0;
+    for n in 0..count {
+        if n == WARM {
+            before = resident();
+        }
+        match n % 4 {
+            // Another signature on real claims, in a check and at the gateway.
+            0 | 1 => {
+                let forged = format!("{claims}{n:020}{rest}");
+                let decision = harness.decision(&forged, "room").await;
+                assert_eq!(decision, "invalid_token");
+            }
+            2 => {
+                let rest = rest.replace('=', "%3D");
+                let target = format!(
+                    "/v2/history/sub-key/{SUBSCRIBE_KEY}/channel/room?auth={claims}{n:020}{rest}"
+                );
+                assert_eq!(harness.public("GET", &target, &[], "").await.status, 403);
+            }
+            // No token at all.
+            _ => {
+                let decision = harness.decision(&format!("garbage-{n:032x}"), "room").await;
+                assert_eq!(decision, "invalid_token");
+            }
+        }
+    }
+    let after = resident();
+    let metrics = harness.admin("GET", "/metrics", &Value::Null).await.body;
+    let value = |name: &str| -> u64 {
+        let mut lines = metrics.lines();
+        let line = lines.find_map(|line| line.strip_prefix(name));
+        line.unwrap().trim().parse().unwrap()
+    };
+    // The one is there because it was asked about.
+    assert_eq!(value("usher_token_cache_entries "), 1);
+    assert!(value("usher_token_cache_misses_total ") >= count - count / 4);
+    println!("resident: {before} {after} {count}");
+}
+
+#[test]
+fn m01_garbage_never_enters_the_cache_and_leaves_nothing_behind() {
+    let [before, after, count] = numbers_of("memory::garbage");
+    println!("table: {count} tokens that are none | {before} bytes, then {after}");
+    assert!(count > WARM);
+    assert!(
+        after.saturating_sub(before) <= GARBAGE_MAX,
+        "{before} bytes, then {after}"
+    );
 }
