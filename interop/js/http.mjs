@@ -2,7 +2,7 @@
 // the preflight of a page from another origin.
 import { once } from 'node:events';
 import { request } from 'node:http';
-import { grantByHand } from './origin.mjs';
+import { grantByHand } from './grant.mjs';
 import { readOperations } from './operations.mjs';
 import { Report, same } from './report.mjs';
 

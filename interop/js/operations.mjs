@@ -2,7 +2,8 @@
 // just misses, and signed with the secret key.
 import { readFileSync } from 'node:fs';
 import { CALLS } from './calls.mjs';
-import { Origin, grantByHand } from './origin.mjs';
+import { grantByHand } from './grant.mjs';
+import { Origin } from './origin.mjs';
 import { same } from './report.mjs';
 import { grantParameters } from './sdk.mjs';
 

@@ -60,6 +60,12 @@ pub(super) const DRIVERS: &[Driver] = &[
         args: &["js/http.mjs"],
     },
     Driver {
+        name: "browser",
+        folder: "js/browser",
+        kind: Kind::Node,
+        args: &["js/browser/driver.mjs"],
+    },
+    Driver {
         name: "python-jwt",
         folder: "python-jwt",
         kind: Kind::Python,

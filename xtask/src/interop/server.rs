@@ -68,13 +68,23 @@ impl Server {
             cmd!(sh, "{usher} keyset set {key} {setting} --data-dir {data}").run()?;
         }
 
+        // The keyset that the rule file of the chat is for.
+        let created = cmd!(
+            sh,
+            "{usher} keyset create --name chat --subscribe-key sub-c-chat --publish-key pub-c-chat --data-dir {data} --json"
+        )
+        .read()?;
+        keysets.insert("chat".to_owned(), credentials(&json(&created)?)?);
+
         let log = folder.join("server.log");
+        let rules = repository.root.join("examples/chat/chat.rules.toml");
         let serve = cmd!(
             sh,
             "{usher} serve --data-dir {data} --listen 127.0.0.1:0 --internal-listen 127.0.0.1:0 --upstream sandbox"
         )
         // The drivers sign wrongly on purpose, and oftener than anybody may.
-        .env("USHER_FAILED_ATTEMPTS_PER_MINUTE", "0");
+        .env("USHER_FAILED_ATTEMPTS_PER_MINUTE", "0")
+        .env("USHER_RULES", rules);
         println!("$ {serve}");
         let child = Command::from(serve)
             .stdin(Stdio::null())
