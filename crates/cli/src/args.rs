@@ -7,9 +7,11 @@ use clap::{Args, Parser, Subcommand};
 use token_server::{AuditHead, Upstream};
 
 mod account;
+mod api_token;
 mod tools;
 
 pub(crate) use account::{Account, AccountVerb, ApplicationVerb, CustomerVerb};
+pub(crate) use api_token::{ApiTokenVerb, Scope};
 pub(crate) use tools::{Bench, Doctor, Replay};
 
 /// Issue, inspect, check and revoke access tokens for realtime resources.
@@ -235,6 +237,11 @@ pub(crate) enum KeysetVerb {
         emergency: bool,
         #[command(flatten)]
         connection: Connection,
+    },
+    /// What asks for PubSub and Chat tokens.
+    ApiToken {
+        #[command(subcommand)]
+        verb: ApiTokenVerb,
     },
     /// Print what is needed to verify without a secret, as JSON.
     PublicKeys {

@@ -2,6 +2,7 @@
 
 mod account;
 mod admin_key;
+mod api_token;
 mod audit;
 mod bench;
 mod check;

@@ -3,6 +3,7 @@
 mod access;
 mod access_keys;
 mod accounts;
+mod api_tokens;
 mod audit;
 mod backup;
 mod check;
@@ -14,6 +15,7 @@ mod public_keys;
 mod revocations;
 mod verify;
 
+pub(crate) use access::is_json;
 use core::net::IpAddr;
 
 use bytes::Bytes;
@@ -72,6 +74,9 @@ enum Route<'a> {
     Revocations(&'a str),
     Rotate(&'a str),
     Incident(&'a str),
+    ApiTokens(&'a str),
+    /// The keyset, the project and the id.
+    ApiToken(&'a str, &'a str, &'a str),
     AdminKeyRotate,
     VerifierKeyRotate,
     AccessKeys,
@@ -113,6 +118,10 @@ impl<'a> Route<'a> {
             ["", "v1", "keysets", key, "revocations"] => Self::Revocations(key),
             ["", "v1", "keysets", key, "rotate"] => Self::Rotate(key),
             ["", "v1", "keysets", key, "incident"] => Self::Incident(key),
+            ["", "v1", "keysets", key, "api-tokens"] => Self::ApiTokens(key),
+            ["", "v1", "keysets", key, "api-tokens", project, id] => {
+                Self::ApiToken(key, project, id)
+            }
             ["", "v1", "admin-keys"] => Self::AccessKeys,
             ["", "v1", "admin-keys", name] => Self::AccessKey(name),
             ["", "v1", "admin-keys", name, "rotate"] => Self::AccessKeyRotate(name),
@@ -153,6 +162,8 @@ impl<'a> Route<'a> {
             | Self::Revocations(_)
             | Self::Rotate(_)
             | Self::Incident(_)
+            | Self::ApiTokens(_)
+            | Self::ApiToken(..)
             | Self::AdminKeyRotate
             | Self::VerifierKeyRotate
             | Self::AccessKeys
@@ -169,7 +180,9 @@ impl<'a> Route<'a> {
     fn gives_access(self, method: &Method) -> bool {
         match self {
             Self::Tokens(_) => true,
-            Self::Keysets | Self::AccessKeys | Self::Accounts(_) => method == Method::POST,
+            Self::Keysets | Self::AccessKeys | Self::Accounts(_) | Self::ApiTokens(_) => {
+                method == Method::POST
+            }
             Self::Keyset(_) => method == Method::PATCH,
             Self::Health
             | Self::Ready
@@ -181,6 +194,7 @@ impl<'a> Route<'a> {
             | Self::Revocations(_)
             | Self::Rotate(_)
             | Self::Incident(_)
+            | Self::ApiToken(..)
             | Self::AdminKeyRotate
             | Self::VerifierKeyRotate
             | Self::AccessKey(_)
@@ -207,7 +221,7 @@ impl<'a> Route<'a> {
             | Self::PublicKeys
             | Self::PublicKeysOf(_)
             | Self::Feed => &[Method::GET],
-            Self::AccessKey(_) => &[Method::DELETE],
+            Self::AccessKey(_) | Self::ApiToken(..) => &[Method::DELETE],
             Self::Check
             | Self::CheckBatch
             | Self::Verify
@@ -221,7 +235,9 @@ impl<'a> Route<'a> {
             | Self::Revoke
             | Self::Backup => &[Method::POST],
             Self::Accounts(place) => place.methods(),
-            Self::Keysets | Self::AccessKeys | Self::Revocations(_) => &[Method::GET, Method::POST],
+            Self::Keysets | Self::AccessKeys | Self::ApiTokens(_) | Self::Revocations(_) => {
+                &[Method::GET, Method::POST]
+            }
             Self::Keyset(_) => &[Method::GET, Method::PATCH, Method::DELETE],
             // Whatever a proxy asks with is taken, and answered by itself.
             Self::ForwardAuth(_) | Self::Unknown => &[],
@@ -238,17 +254,23 @@ pub(crate) fn is_frequent(path: &str) -> bool {
 /// Largest body of a route, in bytes.
 pub(crate) fn body_limit(path: &str) -> usize {
     match Route::find(path) {
-        Route::Check | Route::CheckBatch | Route::Revocations(_) => CHECK_BODY_BYTES_MAX,
+        Route::Check
+        | Route::CheckBatch
+        | Route::Revocations(_)
+        | Route::Verify
+        | Route::Introspect
+        | Route::Revoke => CHECK_BODY_BYTES_MAX,
         Route::Health
         | Route::Ready
         | Route::Metrics
         | Route::ForwardAuth(_)
-        | Route::Verify
         | Route::Keysets
         | Route::Keyset(_)
         | Route::Tokens(_)
         | Route::Rotate(_)
         | Route::Incident(_)
+        | Route::ApiTokens(_)
+        | Route::ApiToken(..)
         | Route::AdminKeyRotate
         | Route::VerifierKeyRotate
         | Route::AccessKeys
@@ -259,8 +281,6 @@ pub(crate) fn body_limit(path: &str) -> usize {
         | Route::Backup
         | Route::Feed
         | Route::Accounts(_)
-        | Route::Introspect
-        | Route::Revoke
         | Route::PublicKeys
         | Route::PublicKeysOf(_)
         | Route::Unknown => GRANT_BODY_BYTES_MAX,
@@ -354,6 +374,9 @@ async fn answer(
         Route::Keyset(key) => keysets::change(service, key, body).await,
         Route::Rotate(key) => keysets::rotate(service, key, body).await,
         Route::Incident(key) => keysets::incident(service, key).await,
+        Route::ApiTokens(key) if request.method() == Method::GET => api_tokens::list(service, key),
+        Route::ApiTokens(key) => api_tokens::create(service, key, body).await,
+        Route::ApiToken(key, project, id) => api_tokens::remove(service, key, (project, id)).await,
         Route::AdminKeyRotate => access_keys::renew(service, Role::Admin).await,
         Route::VerifierKeyRotate => access_keys::renew(service, Role::Verifier).await,
         Route::AccessKeys if request.method() == Method::GET => Ok(access_keys::list(service)),

@@ -98,6 +98,13 @@ impl Prepared {
             .is_some_and(|stored| stored.project(id).is_some())
     }
 
+    /// The ids of its projects.
+    pub(crate) fn projects(&self) -> impl Iterator<Item = &str> {
+        let projects = self.stored().map(|stored| &stored.projects);
+        let projects = projects.into_iter().flatten();
+        projects.map(|project| project.id.as_str())
+    }
+
     /// What a decision knows of it.
     pub(crate) fn view(&self) -> token_policy::Keyset<'_> {
         let settings = self.settings();

@@ -16,7 +16,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::BodyExt as _;
 use token_codec::{VerifiedToken, VerifyError};
-use token_core::limits::GRANT_BODY_BYTES_MAX;
+use token_core::limits::{CRT_TEXT_BYTES_MAX, GRANT_BODY_BYTES_MAX};
 use token_core::{Revocations as _, Standing, Subject, UnixSeconds, VerifiedClaims};
 use token_policy::PatternCache;
 use token_store::{Clock, Keyset, OpenOptions, Store};
@@ -37,7 +37,7 @@ use crate::keyset::Prepared;
 use crate::metrics::Metrics;
 use crate::rules::Rules;
 use crate::signature::SigningKeys;
-use crate::{access_manager, oem, server::StartError, well_known};
+use crate::{access_manager, oem, pubsub, server::StartError, well_known};
 
 pub(crate) use live::Live;
 pub(crate) use nodes::Revoked;
@@ -190,6 +190,16 @@ impl Service {
             let request = Request::from_parts(head, body);
             let account = Actor::new(By::ApiKey, peer);
             let response = account.acts(async { oem::respond(self, &request) }).await;
+            return Ok(response.map(ResponseBody::from));
+        }
+        if pubsub::serves(path) {
+            let (head, body) = request.into_parts();
+            let body = body.read(CRT_TEXT_BYTES_MAX).await?;
+            let request = Request::from_parts(head, body);
+            let project = Actor::new(By::ApiToken, peer);
+            let response = project
+                .acts(async { pubsub::respond(self, &request) })
+                .await;
             return Ok(response.map(ResponseBody::from));
         }
         if !access_manager::serves(path) {

@@ -14,6 +14,7 @@ mod key;
 mod oem;
 mod verified;
 
+pub use claims::uuid_text;
 pub use crt::{ChannelAccess, CrtClaims, Product};
 pub use error::{JwsError, JwsKeyError};
 pub use jwk::Jwk;

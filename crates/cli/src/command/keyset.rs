@@ -83,6 +83,7 @@ pub(super) fn run(verb: &KeysetVerb, output: &Output) -> Result<Exit, Failure> {
             let path = format!("{}/rotate", path(&api, keyset)?);
             print(&api.post::<Shown>(&path, &body)?, output)
         }
+        KeysetVerb::ApiToken { verb } => super::api_token::run(verb, output),
         KeysetVerb::PublicKeys { keyset, connection } => {
             public_keys(&Api::connect(connection)?, keyset.as_deref(), output)
         }

@@ -59,6 +59,8 @@ pub(crate) enum By {
     SecretKey,
     /// An API key of the account.
     ApiKey,
+    /// An API token of the project.
+    ApiToken,
     /// Whoever is refused.
     Client,
     /// A trusted peer without a key.

@@ -147,12 +147,17 @@ pub(super) fn check_form(request: &Request<Bytes>) -> Result<(), ApiError> {
 
 /// Anything a browser can send across origins without asking is refused.
 pub(super) fn check_media_type(request: &Request<Bytes>) -> Result<(), ApiError> {
-    if is_media_type(request, "application/json") {
+    if is_json(request) {
         return Ok(());
     }
     Err(ErrorCode::UnsupportedMediaType
         .because("the body must be `application/json` without a content encoding")
         .at("Content-Type"))
+}
+
+/// Whether the body says that it is JSON.
+pub(crate) fn is_json(request: &Request<Bytes>) -> bool {
+    is_media_type(request, "application/json")
 }
 
 fn is_media_type(request: &Request<Bytes>, wanted: &str) -> bool {

@@ -1,10 +1,12 @@
 //! `POST /v1/introspect` (RFC 7662) and `POST /v1/revoke` (RFC 7009), for the
 //! tokens of every dialect.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use serde::Serialize;
-use token_codec::JwsClaims;
+use token_codec::{ChannelAccess, JwsClaims};
 use token_core::VerifiedClaims;
 use token_policy::in_force;
 
@@ -20,7 +22,7 @@ use crate::service::{AnyToken, Service};
 struct Active<'a> {
     active: bool,
     kind: &'static str,
-    /// The subscribe key or the account.
+    /// The subscribe key, the project or the account.
     client_id: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     scope: Option<String>,
@@ -33,6 +35,15 @@ struct Active<'a> {
     jti: String,
     #[serde(flatten)]
     oem: Option<Oem<'a>>,
+    #[serde(flatten)]
+    crt: Option<Crt<'a>>,
+}
+
+/// What a PubSub or Chat token says besides.
+#[derive(Serialize)]
+struct Crt<'a> {
+    aud: &'static str,
+    channels: &'a BTreeMap<String, ChannelAccess>,
 }
 
 /// What an access token of a customer says besides.
@@ -66,6 +77,12 @@ pub(super) fn introspect(
         Some(AnyToken::Jws(token)) if is_in_force(service, &*token) => {
             let mut answer = active(&*token);
             answer.iss = Some(&token.key_record().issuer);
+            if let JwsClaims::Crt(claims) = token.claims() {
+                answer.crt = Some(Crt {
+                    aud: claims.product.name(),
+                    channels: &claims.channels,
+                });
+            }
             if let JwsClaims::Oem(claims) = token.claims() {
                 answer.scope = Some(claims.permissions.join(" "));
                 answer.oem = Some(Oem {
@@ -100,6 +117,7 @@ fn active<T: VerifiedClaims>(token: &T) -> Active<'_> {
         exp: token.expires_at().0,
         jti: token.id().to_string(),
         oem: None,
+        crt: None,
     }
 }
 

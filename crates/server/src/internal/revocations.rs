@@ -1,5 +1,7 @@
 //! `/v1/keysets/{sub}/revocations`.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use serde::Serialize;
@@ -11,7 +13,7 @@ use crate::error::{ApiError, ErrorCode, json, json_text, text};
 use crate::fields::Fields;
 use crate::keyset::Prepared;
 use crate::query::Query;
-use crate::service::{Revoked, Service};
+use crate::service::{AnyToken, Revoked, Service, is_jws};
 
 /// What is revoked, as answers and listings show it.
 #[derive(Serialize)]
@@ -72,33 +74,44 @@ pub(super) async fn revoke(
     let keyset = service.known_keyset(key)?;
     let mut fields = Fields::parse(body)?;
     if !fields.has("revocations") {
-        let revocation = read(service, &keyset, fields)?;
-        let revoked = service.revoke(vec![revocation.clone()]).await?;
-        let outcome = revoked.outcomes.first().copied();
-        let answer = outcome.map(|outcome| answer(revocation, outcome, &revoked));
+        let wanted = read(service, &keyset, fields)?;
+        let revoked = all(service, wanted.clone()).await?;
+        let answer = answer(wanted, &mut revoked.outcomes.iter().copied(), &revoked);
         return Ok(json(status_of(&revoked), &answer));
     }
     let items = fields.items("revocations", REVOCATIONS_PER_BATCH_MAX)?;
     fields.finish()?;
-    let read: Vec<Result<Revocation, ApiError>> = items
+    let read: Vec<Result<Vec<Revocation>, ApiError>> = items
         .into_iter()
         .map(|item| item.and_then(|item| read(service, &keyset, item)))
         .collect();
-    let wanted: Vec<Revocation> = read.iter().flatten().cloned().collect();
-    let revoked = service.revoke(wanted).await?;
+    let wanted: Vec<Revocation> = read.iter().flatten().flatten().cloned().collect();
+    let revoked = all(service, wanted).await?;
     let mut outcomes = revoked.outcomes.iter().copied();
     let results: Vec<String> = read
         .into_iter()
         .map(|item| match item {
-            Ok(revocation) => {
-                let outcome = outcomes.next();
-                text(&outcome.map(|outcome| answer(revocation, outcome, &revoked)))
-            }
+            Ok(wanted) => text(&answer(wanted, &mut outcomes, &revoked)),
             Err(error) => text(&error),
         })
         .collect();
     let body = format!("{{\"results\":[{}]}}", results.join(","));
     Ok(json_text(status_of(&revoked), body))
+}
+
+/// Revokes, as many at a time as the store takes.
+async fn all(service: &Service, wanted: Vec<Revocation>) -> Result<Revoked, ApiError> {
+    let mut parts = wanted.chunks(REVOCATIONS_PER_BATCH_MAX);
+    let first = parts.next().unwrap_or_default().to_vec();
+    let mut whole = service.revoke(first).await?;
+    for part in parts {
+        let revoked = service.revoke(part.to_vec()).await?;
+        whole.outcomes.extend(revoked.outcomes);
+        whole.propagated &= revoked.propagated;
+        whole.is_done &= revoked.is_done;
+        whole.sequence = whole.sequence.and(revoked.sequence);
+    }
+    Ok(whole)
 }
 
 /// Accepted is what is in force here, and not known to be elsewhere.
@@ -110,28 +123,21 @@ const fn status_of(revoked: &Revoked) -> StatusCode {
     }
 }
 
-/// What one object of the body asks to revoke.
-fn read(service: &Service, keyset: &Prepared, mut fields: Fields) -> Result<Revocation, ApiError> {
-    let scope = keyset.subscribe_key().to_owned();
-    let kind = TokenKind::AccessManager;
+/// What one object of the body asks to revoke: of a uuid and of all, in the keyset
+/// and in each of its projects.
+fn read(
+    service: &Service,
+    keyset: &Prepared,
+    mut fields: Fields,
+) -> Result<Vec<Revocation>, ApiError> {
     let ways = ["token", "id", "uuid", "all"];
     if ways.iter().filter(|way| fields.has(way)).count() != 1 {
         return Err(ErrorCode::InvalidRequest
             .because("give exactly one of `token`, `id`, `uuid` and `all`"));
     }
-    let revocation = if let Some(text) = fields.text("token")? {
-        let token = service.verify(&text, keyset).map_err(|error| {
-            ErrorCode::InvalidToken
-                .because(error.to_string())
-                .at("token")
-        })?;
-        Revocation::Token {
-            kind,
-            scope,
-            id: token.id(),
-            issued_at: Some(token.issued_at()),
-            expires_at: token.expires_at(),
-        }
+    let project = project(keyset, &mut fields)?;
+    let revocations = if let Some(text) = fields.text("token")? {
+        vec![of_token(service, keyset, &text)?]
     } else if let Some(id) = fields.text("id")? {
         let id = id
             .parse()
@@ -140,31 +146,84 @@ fn read(service: &Service, keyset: &Prepared, mut fields: Fields) -> Result<Revo
         let default = stored.map_or(UnixSeconds(u64::MAX), |stored| {
             stored.latest_expiry(service.now())
         });
-        Revocation::Token {
+        let own = || (TokenKind::AccessManager, keyset.subscribe_key().to_owned());
+        let (kind, scope) = project.map_or_else(own, |id| (TokenKind::Crt, id));
+        vec![Revocation::Token {
             kind,
             scope,
             id,
             issued_at: None,
             expires_at: fields.seconds("expires_at")?.unwrap_or(default),
-        }
+        }]
     } else if let Some(uuid) = fields.text("uuid")? {
         ResourceName::check(&uuid).map_err(|cause| invalid(&cause.to_string(), "uuid"))?;
         let until = until(service, &mut fields)?;
-        Revocation::Uuid {
+        let rule = |(kind, scope)| Revocation::Uuid {
             kind,
             scope,
-            uuid,
+            uuid: uuid.clone(),
             until,
-        }
+        };
+        scopes(keyset, project).map(rule).collect()
     } else {
         if !fields.flag("all")? {
             return Err(invalid("`all` must be true", "all"));
         }
         let until = until(service, &mut fields)?;
-        Revocation::Keyset { kind, scope, until }
+        let rule = |(kind, scope)| Revocation::Keyset { kind, scope, until };
+        scopes(keyset, project).map(rule).collect()
     };
     fields.finish()?;
-    Ok(revocation)
+    Ok(revocations)
+}
+
+/// A token of the keyset or of one of its projects.
+fn of_token(service: &Service, keyset: &Prepared, text: &str) -> Result<Revocation, ApiError> {
+    let invalid = |what: String| ErrorCode::InvalidToken.because(what).at("token");
+    let token = if is_jws(text) {
+        let token = service.verify_jws(text);
+        let token = token.filter(|token| keyset.has_project(token.scope()));
+        token
+            .map(|token| AnyToken::Jws(Arc::new(token)))
+            .ok_or_else(|| invalid("the token is not one of a project of this keyset".to_owned()))?
+    } else {
+        let token = service.verify(text, keyset);
+        token
+            .map(AnyToken::AccessManager)
+            .map_err(|error| invalid(error.to_string()))?
+    };
+    Ok(Revocation::Token {
+        kind: token.kind(),
+        scope: token.scope().to_owned(),
+        id: token.id(),
+        issued_at: Some(token.issued_at()),
+        expires_at: token.expires_at(),
+    })
+}
+
+/// The one project that is meant, if one is named.
+fn project(keyset: &Prepared, fields: &mut Fields) -> Result<Option<String>, ApiError> {
+    let id = fields.text("project_id")?.map(|id| id.to_ascii_lowercase());
+    if id.as_deref().is_some_and(|id| !keyset.has_project(id)) {
+        return Err(invalid(
+            "the keyset has no project of this id",
+            "project_id",
+        ));
+    }
+    Ok(id)
+}
+
+/// Whose tokens are meant: the project's, or everybody's.
+fn scopes(keyset: &Prepared, project: Option<String>) -> impl Iterator<Item = (TokenKind, String)> {
+    let own = (TokenKind::AccessManager, keyset.subscribe_key().to_owned());
+    let own = project.is_none().then_some(own);
+    let projects = match project {
+        Some(project) => vec![project],
+        None => keyset.projects().map(str::to_owned).collect(),
+    };
+    let projects = projects.into_iter();
+    own.into_iter()
+        .chain(projects.map(|id| (TokenKind::Crt, id)))
 }
 
 fn invalid(message: &str, at: &str) -> ApiError {
@@ -180,24 +239,35 @@ fn until(service: &Service, fields: &mut Fields) -> Result<Option<UnixSeconds>, 
     Ok(until)
 }
 
-fn answer(revocation: Revocation, outcome: Outcome, revoked: &Revoked) -> Answer {
-    let (already_revoked, expired, held) = match outcome {
-        Outcome::Revoked { until } => (false, false, until),
-        Outcome::Already { until } => (true, false, until),
-        Outcome::Expired => (false, true, None),
-    };
-    let item = match revocation {
+/// What came of one object of the body.
+fn answer(
+    wanted: Vec<Revocation>,
+    outcomes: &mut impl Iterator<Item = Outcome>,
+    revoked: &Revoked,
+) -> Option<Answer> {
+    let (mut already_revoked, mut expired, mut held) = (true, false, None);
+    for outcome in outcomes.take(wanted.len()) {
+        match outcome {
+            Outcome::Revoked { until } => {
+                already_revoked = false;
+                held = held.max(until);
+            }
+            Outcome::Already { until } => held = held.max(until),
+            Outcome::Expired => expired = true,
+        }
+    }
+    let item = match wanted.into_iter().next()? {
         Revocation::Token { id, expires_at, .. } => Item::token(id, expires_at),
         Revocation::Uuid { uuid, .. } => Item::rule(Some(uuid), held),
         Revocation::Keyset { .. } => Item::rule(None, held),
     };
-    Answer {
+    Some(Answer {
         item,
-        already_revoked,
+        already_revoked: already_revoked && !expired,
         expired,
         propagated: revoked.propagated,
         sequence: revoked.sequence.clone(),
-    }
+    })
 }
 
 /// Most revocations on a page, and how many there are when nothing is said.
@@ -215,7 +285,7 @@ pub(super) fn list(
         #[serde(skip_serializing_if = "Option::is_none")]
         next: Option<String>,
     }
-    service.known_keyset(key)?;
+    let keyset = service.known_keyset(key)?;
     let query = Query::parse(query.unwrap_or(""))
         .map_err(|error| ErrorCode::InvalidRequest.because(error.to_string()))?;
     let value = |name| {
@@ -230,7 +300,17 @@ pub(super) fn list(
             .filter(|limit| (1..=PAGE_MAX).contains(limit))
             .ok_or_else(|| invalid("`limit` must be 1 to 1000", "limit"))?,
     };
-    let listing = service.list_revocations(key, value("after")?, limit)?;
+    let (kind, scope) = match value("project_id")? {
+        None => (TokenKind::AccessManager, key),
+        Some(id) if keyset.has_project(id) => (TokenKind::Crt, id),
+        Some(_) => {
+            return Err(invalid(
+                "the keyset has no project of this id",
+                "project_id",
+            ));
+        }
+    };
+    let listing = service.list_revocations((kind, scope), value("after")?, limit)?;
     let revocations = listing.items.into_iter().map(|listed| match listed {
         Listed::Token { id, expires_at } => Item::token(id, expires_at),
         Listed::Uuid { uuid, until } => Item::rule(Some(uuid), Some(until)),

@@ -1,14 +1,17 @@
 //! `POST /v1/verify`: is this a token of ours, and still good?
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use serde::Serialize;
-use token_core::{ResourceKind, VerifiedClaims};
+use token_core::{ResourceKind, TokenKind, VerifiedClaims};
 use token_policy::{Reason, in_force};
 
 use crate::error::{ApiError, ErrorCode, json};
 use crate::fields::Fields;
-use crate::service::Service;
+use crate::keyset::Prepared;
+use crate::service::{AnyToken, Service, is_jws};
 
 #[derive(Serialize)]
 struct Answer<'a> {
@@ -26,7 +29,12 @@ struct Explained {
 
 #[derive(Serialize)]
 struct Summary<'a> {
-    subscribe_key: &'a str,
+    kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subscribe_key: Option<String>,
+    /// The project or the account of a JWS.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope: Option<&'a str>,
     token_id: String,
     issued_at: u64,
     expires_at: u64,
@@ -49,10 +57,7 @@ pub(super) fn verify(service: &Service, body: &[u8]) -> Result<Response<Bytes>, 
         })?],
         None => service.keysets(),
     };
-    let token = keysets
-        .iter()
-        .find_map(|keyset| service.verify(&text, keyset).ok());
-    let Some(token) = token else {
+    let Some((token, subscribe_key)) = find(service, &text, &keysets) else {
         let answer = Answer {
             status: "invalid",
             reason: explained(Reason::InvalidToken),
@@ -60,13 +65,36 @@ pub(super) fn verify(service: &Service, body: &[u8]) -> Result<Response<Bytes>, 
         };
         return Ok(json(StatusCode::OK, &answer));
     };
-    let (status, reason) = standing(service, &*token);
+    let (status, reason) = standing(service, &token);
     let answer = Answer {
         status,
         reason,
-        token: Some(summary(&*token)),
+        token: Some(summary(&token, subscribe_key)),
     };
     Ok(json(StatusCode::OK, &answer))
+}
+
+/// The token, and the keyset that it is of.
+fn find(
+    service: &Service,
+    text: &str,
+    keysets: &[Arc<Prepared>],
+) -> Option<(AnyToken, Option<String>)> {
+    let name = |keyset: &Arc<Prepared>| keyset.subscribe_key().to_owned();
+    if !is_jws(text) {
+        return keysets.iter().find_map(|keyset| {
+            let token = service.verify(text, keyset).ok()?;
+            Some((AnyToken::AccessManager(token), Some(name(keyset))))
+        });
+    }
+    let token = service.verify_jws(text)?;
+    let mut keysets = keysets.iter();
+    let owner = keysets.find(|keyset| keyset.has_project(token.scope()));
+    // One of a project of another keyset is none of those that are asked about.
+    if owner.is_none() && token.kind() == TokenKind::Crt {
+        return None;
+    }
+    Some((AnyToken::Jws(Arc::new(token)), owner.map(name)))
 }
 
 fn explained(reason: Reason) -> Explained {
@@ -92,15 +120,17 @@ fn standing(service: &Service, token: &impl VerifiedClaims) -> (&'static str, Ex
     (status, explained(reason))
 }
 
-fn summary<T: VerifiedClaims>(token: &T) -> Summary<'_> {
-    let count = |kind: fn(&T, ResourceKind) -> usize| {
+fn summary(token: &AnyToken, subscribe_key: Option<String>) -> Summary<'_> {
+    let count = |kind: fn(&AnyToken, ResourceKind) -> usize| {
         ResourceKind::ALL
             .into_iter()
             .map(|of| kind(token, of))
             .fold(0_usize, usize::saturating_add)
     };
     Summary {
-        subscribe_key: token.scope(),
+        kind: token.kind().name(),
+        subscribe_key,
+        scope: (token.kind() != TokenKind::AccessManager).then(|| token.scope()),
         token_id: token.id().to_string(),
         issued_at: token.issued_at().0,
         expires_at: token.expires_at().0,

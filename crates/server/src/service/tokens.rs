@@ -8,7 +8,7 @@ use token_core::{
 };
 
 use super::Service;
-use crate::jws_keys::IssuerKeys;
+use crate::jws_keys::{IssuerKeys, KeyOwners};
 
 /// A token whose signature was verified, of whatever dialect.
 #[derive(Clone, Debug)]
@@ -127,15 +127,15 @@ impl Service {
     /// The keys of JWS tokens as of now.
     pub(crate) fn issuer_keys(&self) -> Option<Arc<IssuerKeys>> {
         let live = self.live();
-        let accounts = self.store().accounts();
+        let now = KeyOwners {
+            accounts: self.store().accounts(),
+            keysets: self.store().keysets(),
+        };
         let held = self.inner.issuer_keys.load();
-        if let Some(held) = held
-            .as_ref()
-            .filter(|held| held.are_of(&live.issuer, &accounts))
-        {
+        if let Some(held) = held.as_ref().filter(|held| held.are_of(&live.issuer, &now)) {
             return Some(Arc::clone(held));
         }
-        let made = Arc::new(IssuerKeys::new(&live.issuer, accounts)?);
+        let made = Arc::new(IssuerKeys::new(&live.issuer, now)?);
         self.inner.issuer_keys.store(Some(Arc::clone(&made)));
         Some(made)
     }

@@ -85,12 +85,12 @@ impl Service {
 
     pub(crate) fn list_revocations(
         &self,
-        subscribe_key: &str,
+        (kind, scope): (TokenKind, &str),
         after: Option<&str>,
         limit: usize,
     ) -> Result<Listing, ApiError> {
         self.store()
-            .list_revocations(TokenKind::AccessManager, subscribe_key, after, limit)
+            .list_revocations(kind, scope, after, limit)
             .map_err(|error| store_error(&error))
     }
 

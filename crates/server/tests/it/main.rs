@@ -36,6 +36,7 @@ mod overload;
 mod panics;
 mod proxies;
 mod public_keys;
+mod pubsub;
 mod regressions;
 mod reload;
 mod remedy;

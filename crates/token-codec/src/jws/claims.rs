@@ -24,8 +24,9 @@ pub(super) fn token_id(jti: &str) -> Option<TokenId> {
     jti.replace('-', "").parse().ok()
 }
 
-/// The `jti` of an identity.
-pub(super) fn jti(id: TokenId) -> String {
+/// A UUID as text: the `jti` of an identity.
+#[must_use]
+pub fn uuid_text(id: TokenId) -> String {
     let mut text = id.to_string();
     for at in HYPHENS {
         if text.is_char_boundary(at) {

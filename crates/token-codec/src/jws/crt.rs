@@ -12,7 +12,7 @@ use token_core::limits::{
 };
 use token_core::{Permission, Permissions, ResourceName, TokenId, TtlMinutes, UnixSeconds};
 
-use super::claims::{UniqueKeys, UniqueMap, jti, object, token_id};
+use super::claims::{UniqueKeys, UniqueMap, object, token_id, uuid_text};
 use super::error::JwsError;
 use super::key::JwsKeyRecord;
 
@@ -124,7 +124,7 @@ impl CrtClaims {
         let state: &RawValue = serde_json::from_str(&self.state).ok()?;
         let wire = WireOut {
             iat: self.issued_at.0,
-            jti: jti(self.id),
+            jti: uuid_text(self.id),
             sub: &record.scope,
             t: self.ttl.0,
             chls: &self.channels,

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use token_core::limits::{OEM_ID_CHARS_MAX, OEM_LIFE_SECONDS_MAX, OEM_PERMISSIONS_MAX};
 use token_core::{ResourceName, TokenId, UnixSeconds};
 
-use super::claims::{jti, object, token_id};
+use super::claims::{object, token_id, uuid_text};
 use super::error::JwsError;
 use super::key::JwsKeyRecord;
 
@@ -86,7 +86,7 @@ impl OemClaims {
             iat: self.issued_at.0,
             nbf: self.issued_at.0,
             exp: self.expires_at()?.0,
-            jti: jti(self.id),
+            jti: uuid_text(self.id),
             scope: self.permissions.join(" "),
             permissions: self.permissions.clone(),
             account_id: self.account_id,
