@@ -3,7 +3,9 @@
 //! The SDK reads the time and signs before it calls its transport, and a
 //! transport is its own extension point. This one shifts `timestamp`, signs
 //! again by the published recipe and hands over to the SDK's own transport;
-//! with an offset of 0 it hands over untouched.
+//! with an offset of 0 it hands over untouched. It keeps what was answered.
+
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use base64::Engine as _;
@@ -24,7 +26,11 @@ pub(crate) struct WrongClock {
     pub(crate) transport: TransportReqwest,
     pub(crate) offset_seconds: i64,
     pub(crate) keys: Keyset,
+    pub(crate) seen: Seen,
 }
+
+/// Every answer, in order.
+pub(crate) type Seen = Arc<Mutex<Vec<TransportResponse>>>;
 
 #[async_trait]
 impl Transport for WrongClock {
@@ -32,7 +38,16 @@ impl Transport for WrongClock {
         if self.offset_seconds != 0 {
             self.shift(&mut request);
         }
-        self.transport.send(request).await
+        let answer = self.transport.send(request).await;
+        let received = match &answer {
+            Ok(received) => Some(received.clone()),
+            Err(PubNubError::API { response, .. }) => response.as_deref().cloned(),
+            Err(_) => None,
+        };
+        if let (Some(received), Ok(mut seen)) = (received, self.seen.lock()) {
+            seen.push(received);
+        }
+        answer
     }
 }
 

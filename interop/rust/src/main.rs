@@ -7,6 +7,7 @@
 
 mod body;
 mod clock;
+mod gateway;
 mod report;
 mod scenario;
 mod sdk;
@@ -28,6 +29,11 @@ async fn main() -> ExitCode {
         }
     };
     let mut report = Report::new("rust", "pubnub 0.9.0");
-    Suite::new(&input).run(&mut report).await;
+    let suite = Suite::new(&input);
+    suite.run(&mut report).await;
+    if let Err(error) = gateway::run(&suite, &mut report).await {
+        eprintln!("cannot read the operations: {error}");
+        return ExitCode::from(2);
+    }
     report.exit()
 }

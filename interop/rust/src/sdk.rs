@@ -13,7 +13,7 @@ use pubnub::transport::TransportReqwest;
 use pubnub::{Keyset, PubNubClientBuilder, Token};
 use serde_json::{Number, Value, json};
 
-use crate::clock::WrongClock;
+use crate::clock::{Seen, WrongClock};
 use crate::report::{Outcome, same};
 use crate::scenario::{self, Entries, Grant, Section};
 
@@ -34,6 +34,7 @@ pub(crate) fn client(
         transport,
         offset_seconds,
         keys: keys.clone(),
+        seen: Seen::default(),
     };
     Ok(PubNubClientBuilder::with_transport(transport)
         .with_keyset(Keyset {
@@ -43,6 +44,35 @@ pub(crate) fn client(
         })
         .with_user_id(user_id)
         .build()?)
+}
+
+/// A client without the secret key, and what it is answered.
+pub(crate) fn member(
+    public: &str,
+    keys: &scenario::Keyset,
+    token: Option<String>,
+) -> Outcome<(Client, Seen)> {
+    let mut transport = TransportReqwest::new();
+    transport.set_hostname(public);
+    let seen = Seen::default();
+    let transport = WrongClock {
+        transport,
+        offset_seconds: 0,
+        keys: keys.clone(),
+        seen: Seen::clone(&seen),
+    };
+    let client = PubNubClientBuilder::with_transport(transport)
+        .with_keyset(Keyset {
+            subscribe_key: keys.subscribe_key.clone(),
+            publish_key: Some(keys.publish_key.clone()),
+            secret_key: None,
+        })
+        .with_user_id("alice")
+        .build()?;
+    if let Some(token) = token {
+        client.set_token(token);
+    }
+    Ok((client, seen))
 }
 
 /// Sends the grant; the outer error is a scenario that the SDK cannot say.

@@ -12,7 +12,7 @@ use crate::sdk::{self, Client};
 const SLOW_SECONDS: i64 = -57;
 
 pub(crate) struct Suite<'a> {
-    input: &'a Input,
+    pub(crate) input: &'a Input,
 }
 
 impl<'a> Suite<'a> {
@@ -114,7 +114,12 @@ impl<'a> Suite<'a> {
         }
     }
 
-    async fn token_of(&self, asked: &Grant, keyset: Option<&str>, clock: i64) -> Outcome<String> {
+    pub(crate) async fn token_of(
+        &self,
+        asked: &Grant,
+        keyset: Option<&str>,
+        clock: i64,
+    ) -> Outcome<String> {
         let client = self.client(keyset, None, clock)?;
         Ok(sdk::grant(&client, asked).await??.token)
     }
