@@ -12,6 +12,7 @@
 
 mod accounts;
 mod bench;
+mod book;
 mod doctor;
 mod flows;
 mod incident;
