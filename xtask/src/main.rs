@@ -7,11 +7,14 @@
 
 mod bench;
 mod ci;
+mod dist;
+mod docs;
 mod durability;
 mod fuzz;
 mod guards;
 mod interop;
 mod long;
+mod packaging;
 mod release;
 mod repository;
 mod steps;
@@ -36,8 +39,14 @@ cargo xtask <verb>
   long                        the suites with large counts: mutations, model, patterns, RE2
   durability                  what survives kill -9, power cuts, faults and clocks, as a table
   bench [NAME]                measures, all or one
+  packaging                   the unit, the alert rules and the Debian package, tried
+  docs                        builds the book, with mdbook
   release check               is this tree ready to be released?
   release package             builds each crate from its own package; publishes nothing
+  release bump LEVEL          the next version (major, minor, patch or X.Y.Z), in one commit
+  release tag [--no-sign]     the tag of the release that HEAD is
+  release publish             publishes every crate; bump, tag and publish want --execute
+  dist [all|deb|compare]      archive, Debian package, bill of materials, checksums
 ";
 
 fn main() -> ExitCode {
@@ -63,8 +72,10 @@ fn run(args: &[&str]) -> Result<ExitCode> {
         ["long"] => long::run(&repository),
         ["durability"] => durability::run(&repository),
         ["bench", names @ ..] => bench::run(&repository, names),
-        ["release", "check"] => release::check(&repository),
-        ["release", "package"] => release::package(&repository),
+        ["packaging"] => Ok(packaging::tally(&repository)?.exit()),
+        ["docs"] => docs::run(&repository),
+        ["release", args @ ..] => release::run(&repository, args),
+        ["dist", args @ ..] => dist::run(&repository, args),
         [] | ["help" | "--help" | "-h"] => {
             print!("{HELP}");
             Ok(ExitCode::SUCCESS)

@@ -1,9 +1,12 @@
-//! `cargo xtask release`: what can be known before a release. Nothing here
-//! writes outside the build folder.
+//! `cargo xtask release`: what can be known before a release, and its steps. A
+//! step writes outside the build folder with `--execute` only.
+
+mod bump;
+mod publish;
 
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use cargo_metadata::{DependencyKind, Metadata, Package};
 use xshell::cmd;
 
@@ -11,8 +14,56 @@ use crate::repository::Repository;
 use crate::steps::{Steps, Tally};
 use crate::{test, tidy};
 
+const USAGE: &str = "usage: cargo xtask release check | package | \
+                     bump major|minor|patch|X.Y.Z | tag [--no-sign] | publish, the last three with \
+                     --execute to do it";
+
+pub(crate) fn run(repository: &Repository, args: &[&str]) -> Result<ExitCode> {
+    let (mut execute, mut sign) = (false, true);
+    let mut words = Vec::new();
+    for arg in args {
+        match *arg {
+            "--execute" => execute = true,
+            "--no-sign" => sign = false,
+            word => words.push(word),
+        }
+    }
+    match words.as_slice() {
+        ["check"] => return check(repository),
+        ["package"] => return package(repository),
+        ["bump", level] => bump::run(repository, level, execute)?,
+        ["tag"] => publish::tag(repository, execute, sign)?,
+        ["publish"] => publish::publish(repository, execute)?,
+        _ => bail!(USAGE),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What the changelog says under a heading.
+fn section(changelog: &str, title: &str) -> Option<String> {
+    let heading = format!("## [{title}]");
+    let mut lines = changelog
+        .lines()
+        .skip_while(|line| !line.starts_with(&heading));
+    lines.next()?;
+    let lines: Vec<&str> = lines.take_while(|line| !line.starts_with("## ")).collect();
+    Some(lines.join("\n"))
+}
+
+/// The version of the workspace.
+fn workspace_version(manifest: &str) -> Result<String> {
+    let manifest: toml::Table = manifest.parse()?;
+    let package = manifest
+        .get("workspace")
+        .and_then(|workspace| workspace.get("package"));
+    let version = package.and_then(|package| package.get("version")?.as_str());
+    Ok(version
+        .context("no version in [workspace.package]")?
+        .to_owned())
+}
+
 /// Says all that stands against a release, not only the first.
-pub(crate) fn check(repository: &Repository) -> Result<ExitCode> {
+fn check(repository: &Repository) -> Result<ExitCode> {
     let sh = &repository.shell;
     let metadata = repository.metadata()?;
     let version = order(&metadata)
@@ -59,6 +110,14 @@ pub(crate) fn check(repository: &Repository) -> Result<ExitCode> {
         cmd!(sh, "cargo deny --all-features check bans licenses sources").run()?;
         Ok(Tally::PASSED)
     });
+    steps.run("advisories", || {
+        if !repository.has_cargo("deny") {
+            return Ok(Tally::skipped(repository, "cargo-deny"));
+        }
+        cmd!(sh, "cargo deny --all-features check advisories").run()?;
+        Ok(Tally::PASSED)
+    });
+    steps.run("semver", || compatible(repository));
     steps.run("spelling", || {
         if cmd!(sh, "typos --version")
             .quiet()
@@ -74,6 +133,21 @@ pub(crate) fn check(repository: &Repository) -> Result<ExitCode> {
     steps.run("tidy", || tidy::tally(repository));
     test::steps_of(repository, &mut steps);
     Ok(steps.finish())
+}
+
+/// What changed since the last release is what its version says.
+fn compatible(repository: &Repository) -> Result<Tally> {
+    let sh = &repository.shell;
+    let last = cmd!(sh, "git describe --tags --abbrev=0 --match v*");
+    let Ok(last) = last.quiet().ignore_stderr().read() else {
+        println!("nothing is released yet");
+        return Ok(Tally::PASSED);
+    };
+    if !repository.has_cargo("semver-checks") {
+        return Ok(Tally::skipped(repository, "cargo-semver-checks"));
+    }
+    cmd!(sh, "cargo semver-checks --workspace --baseline-rev {last}").run()?;
+    Ok(Tally::PASSED)
 }
 
 /// `[Unreleased]` or the heading of this version says something.
@@ -115,7 +189,7 @@ fn oldest_compiler(repository: &Repository, metadata: &Metadata) -> Result<Tally
     Ok(Tally::PASSED)
 }
 
-pub(crate) fn package(repository: &Repository) -> Result<ExitCode> {
+fn package(repository: &Repository) -> Result<ExitCode> {
     let mut steps = Steps::default();
     steps.run("package", || packages(repository));
     Ok(steps.finish())

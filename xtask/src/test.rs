@@ -7,7 +7,7 @@ use xshell::cmd;
 
 use crate::repository::{Repository, each_line};
 use crate::steps::{Steps, Tally};
-use crate::{fuzz, interop, tidy};
+use crate::{fuzz, interop, packaging, tidy};
 
 /// How long each fuzz target runs here: long enough to start from its
 /// regressions and to mutate them.
@@ -53,6 +53,7 @@ pub(crate) fn steps_of(repository: &Repository, steps: &mut Steps) {
     });
     steps.run("tests", || rust_tests(repository));
     steps.run("fuzz", || fuzz::tally(repository, None, FUZZ_SECONDS));
+    steps.run("packaging", || packaging::tally(repository));
     steps.run("interop", || interop::tally(repository, &[]));
 }
 

@@ -1,11 +1,14 @@
 //! `cargo xtask tidy`: rules of the repository that the compiler does not
 //! know. Each message says what to do.
 
+mod book;
 mod crates;
 mod fuzzing;
 mod guards;
+mod monitoring;
 mod orphans;
 mod sections;
+mod supply;
 mod texts;
 mod versions;
 
@@ -103,6 +106,9 @@ pub(crate) fn tally(repository: &Repository) -> Result<Tally> {
         ("guards agree", guards::check(&tree)?),
         ("every section has a test", sections::check(&tree)?),
         ("every limit has a test", sections::limits(&tree)),
+        ("the book is whole", book::check(&tree)),
+        ("monitoring", monitoring::check(&tree)),
+        ("what others wrote", supply::check(repository, &tree)?),
         ("texts", texts::check(&tree, &root)),
     ];
     let mut tally = Tally::default();
