@@ -123,8 +123,9 @@ impl Claims {
 /// [`InvalidName`] when it is no name or too long.
 pub fn check_request_uuid(uuid: &str) -> Result<(), InvalidName> {
     ResourceName::check(uuid)?;
-    if uuid.chars().count() > crate::limits::REQUEST_UUID_CHARS_MAX {
-        return Err(InvalidName::TooLong { bytes: uuid.len() });
+    let characters = uuid.chars().count();
+    if characters > crate::limits::REQUEST_UUID_CHARS_MAX {
+        return Err(InvalidName::UuidTooLong { characters });
     }
     Ok(())
 }

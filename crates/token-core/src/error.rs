@@ -7,7 +7,7 @@ use core::fmt;
 
 use crate::limits::{
     ANCESTORS_MAX, KEY_CHARS_MAX, KEY_ID_BYTES_MAX, META_NESTING_MAX, NAME_BYTES_MAX,
-    NAMES_PER_TOKEN_MAX, PATTERN_BYTES_MAX, PATTERNS_PER_TOKEN_MAX,
+    NAMES_PER_TOKEN_MAX, PATTERN_BYTES_MAX, PATTERNS_PER_TOKEN_MAX, REQUEST_UUID_CHARS_MAX,
 };
 use crate::resource::ResourceKind;
 
@@ -21,6 +21,11 @@ pub enum InvalidName {
     TooLong {
         /// How many there are.
         bytes: usize,
+    },
+    /// A uuid of a request of more than [`REQUEST_UUID_CHARS_MAX`] characters.
+    UuidTooLong {
+        /// How many there are.
+        characters: usize,
     },
     /// U+0000 to U+001F or U+007F.
     ControlCharacter {
@@ -39,6 +44,11 @@ impl fmt::Display for InvalidName {
                     "a name may have at most {NAME_BYTES_MAX} bytes, this one has {bytes}"
                 )
             }
+            Self::UuidTooLong { characters } => write!(
+                f,
+                "a uuid may have at most {REQUEST_UUID_CHARS_MAX} characters, this one has \
+                 {characters}"
+            ),
             Self::ControlCharacter { at } => {
                 write!(
                     f,

@@ -70,7 +70,11 @@ fn a_key_has_1_to_64_plain_characters() {
 #[test]
 fn a_request_uuid_has_at_most_92_characters() {
     assert!(check_request_uuid(&"é".repeat(REQUEST_UUID_CHARS_MAX)).is_ok());
-    assert!(check_request_uuid(&"é".repeat(REQUEST_UUID_CHARS_MAX + 1)).is_err());
+    let error = check_request_uuid(&"é".repeat(REQUEST_UUID_CHARS_MAX + 1)).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "a uuid may have at most 92 characters, this one has 93"
+    );
 }
 
 #[test]
