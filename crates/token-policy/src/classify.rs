@@ -161,7 +161,7 @@ pub fn classify<'a>(
     };
     let takes_changes = matches!(row.action, Action::GroupChannels | Action::PushChannels);
     query.refuse_lists(path.takes_groups, takes_changes)?;
-    if let Some(groups) = query.channel_group.filter(|groups| !groups.is_empty()) {
+    if let Some(groups) = query.channel_group {
         query::names(groups, "`channel-group`", ResourceKind::Group, &mut targets)?;
     }
     check_targets(&targets).map_err(ClassifyError::Targets)?;
@@ -244,10 +244,7 @@ impl<'a> Path<'a> {
             Segment::Channels => self.channels(raw, number),
             Segment::ChannelsOrNone => {
                 self.takes_groups = true;
-                match raw {
-                    "," => Ok(()),
-                    _ => self.channels(raw, number),
-                }
+                self.channels(raw, number)
             }
             Segment::Collection => {
                 self.collection = Some(collection(raw)?);
@@ -285,8 +282,10 @@ impl<'a> Path<'a> {
         Ok(())
     }
 
+    /// A list. Empty names are none, so that `,` is the empty list (contract 5).
     fn channels(&mut self, raw: &'a str, number: usize) -> Result<(), ClassifyError> {
-        raw.split(',').try_for_each(|raw| {
+        let mut names = raw.split(',').filter(|raw| !raw.is_empty());
+        names.try_for_each(|raw| {
             self.name(ResourceKind::Channel, raw, number, "a channel of the path")
         })
     }

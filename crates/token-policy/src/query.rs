@@ -76,7 +76,8 @@ impl<'a> Query<'a> {
     }
 }
 
-/// The names of a list in a query, decoded once and then split (contract 5).
+/// The names of a list in a query, decoded once and then split; empty ones are
+/// none (contract 5).
 pub(crate) fn names<'a>(
     raw: &'a str,
     of: &'static str,
@@ -84,6 +85,9 @@ pub(crate) fn names<'a>(
     targets: &mut Vec<Target<'a>>,
 ) -> Result<(), ClassifyError> {
     let mut push = |name: Cow<'a, str>| {
+        if name.is_empty() {
+            return Ok(());
+        }
         check_name(&name, of)?;
         targets.push(Target { kind, name });
         Ok(())
