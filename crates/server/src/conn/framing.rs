@@ -150,6 +150,9 @@ impl Head {
             // Empty lines before a request are allowed (RFC 9112 section 2.2).
             State::Start if text.is_empty() => Some(State::Start),
             State::Start if text == HTTP2 => Some(State::Http2),
+            // A target has no fragment (RFC 9112 section 3.2). hyper would drop
+            // it, and whoever read it as a part of the path would see another.
+            State::Start if text.contains(&b'#') => None,
             State::Start => {
                 // Nothing of the message before is said of this one.
                 *self = Self {
@@ -198,6 +201,8 @@ impl Head {
 
     const fn body(&self) -> Option<State> {
         match self.length {
+            // RFC 9112 section 3.2: a request without one has no meaning.
+            _ if self.hosts == 0 && !self.old => None,
             _ if self.chunked => Some(State::ChunkSize),
             None | Some(0) => Some(State::Start),
             Some(length) => Some(State::Body(length)),

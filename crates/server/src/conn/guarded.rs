@@ -1,15 +1,24 @@
-//! The bytes of a connection: reads are looked at, writes have a time limit.
+//! The bytes of a connection: reads are looked at, writes have a time limit, and
+//! the end is one that the peer can see.
 
 use core::pin::Pin;
+use core::sync::atomic::{AtomicBool, Ordering};
 use core::task::{Context, Poll, ready};
 use core::time::Duration;
 use std::io::{Error, ErrorKind, IoSlice, Result};
+use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
 use super::framing::Framing;
 use super::tunnel::Opened;
+
+/// How long, and for how many bytes, the peer may go on sending after a request
+/// that was refused. Whoever sends into a connection that is gone sees a reset,
+/// and may never read the answer (RFC 9112 section 9.6).
+const LINGER: Duration = Duration::from_secs(2);
+const LINGER_BYTES_MAX: usize = 2 * 1024 * 1024;
 
 /// A stream on which the peer must frame its messages strictly and must not
 /// stop reading.
@@ -20,8 +29,31 @@ pub(super) struct Guarded<S> {
     opened: Opened,
     /// Whether the end of what is broken was given.
     ended: bool,
+    /// Whether a request was refused before it was read to its end.
+    refused: Refused,
+    /// After our side is shut: how long and for how much the peer's is read.
+    lingering: Option<Lingering>,
     writing: Stall,
     flushing: Stall,
+}
+
+/// Set once a request of the connection is refused.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Refused(Arc<AtomicBool>);
+
+impl Refused {
+    pub(super) fn set(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    fn get(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+struct Lingering {
+    timer: Pin<Box<Sleep>>,
+    room: usize,
 }
 
 /// Runs while the peer takes nothing of what there is to send.
@@ -31,12 +63,14 @@ struct Stall {
 }
 
 impl<S> Guarded<S> {
-    pub(super) fn new(stream: S, patience: Duration, opened: Opened) -> Self {
+    pub(super) fn new(stream: S, patience: Duration, opened: Opened, refused: Refused) -> Self {
         Self {
             stream,
             framing: Framing::default(),
             opened,
             ended: false,
+            refused,
+            lingering: None,
             writing: Stall::new(patience),
             flushing: Stall::new(patience),
         }
@@ -91,7 +125,29 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
+impl<S: AsyncRead + Unpin> Guarded<S> {
+    /// Reads what still comes, and keeps nothing, until the peer has seen the end.
+    fn poll_linger(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let Some(Lingering { timer, room }) = &mut self.lingering else {
+            return Poll::Ready(());
+        };
+        if timer.as_mut().poll(context).is_ready() {
+            return Poll::Ready(());
+        }
+        let mut bytes = [0; 8 * 1024];
+        loop {
+            let mut buffer = ReadBuf::new(&mut bytes);
+            let read = ready!(Pin::new(&mut self.stream).poll_read(context, &mut buffer));
+            let taken = buffer.filled().len();
+            match room.checked_sub(taken) {
+                Some(left) if read.is_ok() && taken > 0 => *room = left,
+                _ => return Poll::Ready(()),
+            }
+        }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -120,6 +176,16 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+        if self.lingering.is_none() {
+            ready!(Pin::new(&mut self.stream).poll_shutdown(context))?;
+            if !self.refused.get() && !self.framing.is_broken() {
+                return Poll::Ready(Ok(()));
+            }
+            self.lingering = Some(Lingering {
+                timer: Box::pin(sleep(LINGER)),
+                room: LINGER_BYTES_MAX,
+            });
+        }
+        self.poll_linger(context).map(Ok)
     }
 }

@@ -26,7 +26,7 @@ use tokio_rustls::TlsAcceptor;
 use tracing::{Instrument as _, Span};
 
 use super::body::{RequestBody, ResponseBody};
-use super::guarded::Guarded;
+use super::guarded::{Guarded, Refused};
 use super::streams::{Streams, in_pieces};
 use super::tunnel::{Opened, Tunnel};
 use super::{ConnectionLimits, Handler, Refusal, Terms};
@@ -90,16 +90,20 @@ async fn requests<S, H>(
     // first head is complete, this one is in force.
     let head_seen = Arc::new(AtomicBool::new(false));
     let opened = Opened::default();
+    let refused = Refused::default();
     let (tunnel, mut carried) = Tunnel::new(opened.clone());
     let service = service_fn(|mut request| {
         request.extensions_mut().insert(tunnel.clone());
         head_seen.store(true, Ordering::Relaxed);
-        let handler = Arc::clone(&handler);
-        async move { Ok::<_, Infallible>(answer(&*handler, peer, request, limits).await) }
+        let (handler, refused) = (Arc::clone(&handler), refused.clone());
+        async move {
+            let answer = answer(&*handler, peer, request, limits, &refused);
+            Ok::<_, Infallible>(answer.await)
+        }
     });
     let streams = Streams::new(limits.write);
     let builder = builder(&limits, &streams);
-    let stream = TokioIo::new(Guarded::new(stream, limits.write, opened));
+    let stream = TokioIo::new(Guarded::new(stream, limits.write, opened, refused.clone()));
     let mut connection = pin!(builder.serve_connection_with_upgrades(stream, service));
     let mut first_head = pin!(sleep(limits.head));
     let mut idle = pin!(streams.idle(limits.head));
@@ -159,6 +163,7 @@ async fn answer<H: Handler>(
     peer: SocketAddr,
     request: Request<Incoming>,
     limits: ConnectionLimits,
+    refused: &Refused,
 ) -> Response<ResponseBody> {
     let (head, body) = request.into_parts();
     let trace = handler.trace(peer, &head);
@@ -166,7 +171,7 @@ async fn answer<H: Handler>(
         .as_ref()
         .map_or_else(Span::none, |trace| trace.span().clone());
     let request = Request::from_parts(head, body);
-    let answered = unpanicked(handler, peer, request, limits);
+    let answered = unpanicked(handler, peer, request, limits, refused);
     let mut response = answered.instrument(span).await;
     if let Some(trace) = trace {
         trace.answered(&mut response);
@@ -181,6 +186,7 @@ async fn unpanicked<H: Handler>(
     peer: SocketAddr,
     request: Request<Incoming>,
     limits: ConnectionLimits,
+    refused: &Refused,
 ) -> Response<ResponseBody> {
     let mut response = pin!(respond(handler, peer, request, limits));
     let caught = poll_fn(|context| {
@@ -193,7 +199,10 @@ async fn unpanicked<H: Handler>(
     .await;
     match caught {
         Some(Ok(response)) => response,
-        Some(Err(refusal)) => closing(handler.refuse(refusal)).map(ResponseBody::from),
+        Some(Err(refusal)) => {
+            refused.set();
+            closing(handler.refuse(refusal)).map(ResponseBody::from)
+        }
         None => {
             tracing::error!("a request was answered 500 because its handler panicked");
             handler.refuse(Refusal::Panicked).map(ResponseBody::from)
@@ -215,17 +224,23 @@ async fn respond<H: Handler>(
     handler.respond(peer, Request::from_parts(head, body)).await
 }
 
-/// Contract 2.5: 32 KiB for the whole head. The larger part names the status.
+/// Contract 2.5: 32 KiB for the whole head, as HTTP/1.1 writes it. The larger
+/// part names the status.
 fn oversized_head(head: &Parts) -> Option<Refusal> {
-    let line = head
+    const LINE: usize = "  HTTP/1.1\r\n".len();
+    const HEADER: usize = ": \r\n".len();
+    const END: usize = "\r\n".len();
+    let sum = |lengths: &[usize]| lengths.iter().copied().fold(0, usize::saturating_add);
+    let target = head
         .uri
         .path_and_query()
         .map_or(0, |target| target.as_str().len());
+    let line = sum(&[head.method.as_str().len(), target, LINE]);
     let headers = head
         .headers
         .iter()
-        .map(|(name, value)| name.as_str().len().saturating_add(value.len()))
-        .fold(0_usize, usize::saturating_add);
+        .map(|(name, value)| sum(&[name.as_str().len(), value.len(), HEADER]))
+        .fold(END, usize::saturating_add);
     if line.saturating_add(headers) <= REQUEST_HEAD_BYTES_MAX {
         return None;
     }

@@ -190,16 +190,38 @@ async fn a_body_over_the_limit_is_413_before_it_is_read() {
     assert_eq!(exchange(&listener, chunked.as_bytes()).await, "413");
 }
 
+/// Many clients send the whole body before they look for an answer.
+#[tokio::test]
+async fn whoever_goes_on_sending_what_is_too_large_sees_the_answer() {
+    let (listener, _) = start(patient()).await;
+    let body = "a".repeat(1_500_000);
+    let length = body.len();
+    let sized = format!("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: {length}\r\n\r\n{body}");
+    let chunked = format!(
+        "POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n{length:x}\r\n{body}\r\n0\r\n\r\n"
+    );
+    // What is framed in two ways is refused as soon.
+    let ambiguous = format!("POST / HTTP/1.1\r\nhost: a\r\nhost: b\r\n\r\n{body}");
+    for (request, status) in [(sized, "413"), (chunked, "413"), (ambiguous, "400")] {
+        let mut stream = connect(&listener).await;
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        let read = timeout(LONG, stream.read_to_string(&mut answer));
+        read.await.expect("closed in time").expect("no reset");
+        assert_eq!(answer.split(' ').nth(1), Some(status));
+    }
+}
+
 #[tokio::test]
 async fn a_head_over_32_kib_is_414_or_431() {
     let (listener, _) = start(patient()).await;
-    // `host` and its value are 5 bytes of the 32,768.
+    // Every byte counts, from the method to the empty line.
     let target = |n: usize| format!("GET /{} HTTP/1.1\r\nhost: a\r\n\r\n", "a".repeat(n - 1));
-    assert_eq!(exchange(&listener, target(32_763).as_bytes()).await, "200");
-    assert_eq!(exchange(&listener, target(32_764).as_bytes()).await, "414");
+    assert_eq!(exchange(&listener, target(32_742).as_bytes()).await, "200");
+    assert_eq!(exchange(&listener, target(32_743).as_bytes()).await, "414");
     let header = |n: usize| format!("GET / HTTP/1.1\r\nhost: a\r\nx: {}\r\n\r\n", "a".repeat(n));
-    assert_eq!(exchange(&listener, header(32_761).as_bytes()).await, "200");
-    assert_eq!(exchange(&listener, header(32_762).as_bytes()).await, "431");
+    assert_eq!(exchange(&listener, header(32_736).as_bytes()).await, "200");
+    assert_eq!(exchange(&listener, header(32_737).as_bytes()).await, "431");
     let many = "x: y\r\n".repeat(1_000);
     let many = format!("GET / HTTP/1.1\r\nhost: a\r\n{many}\r\n");
     assert_eq!(exchange(&listener, many.as_bytes()).await, "431");

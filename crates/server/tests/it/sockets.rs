@@ -125,12 +125,16 @@ async fn h03_a_request_that_is_too_large_is_refused_early() {
     let expected =
         r#"{"message":"Request URI Too Long","error":true,"service":"Balancer","status":414}"#;
     assert_eq!((status, body.as_str()), (414, expected));
-    // Counted are the target and each header's name and value: here `/`,
-    // `host`, `a`, `connection`, `close`, `x`.
-    for (more, status) in [(0, 404), (1, 431)] {
-        let value = "a".repeat(REQUEST_HEAD_BYTES_MAX - 22 + more);
-        let head = format!("GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\nx: {value}\r\n\r\n");
-        assert_eq!(send(public, head.as_bytes()).await.0, status);
+    // Every byte of the head counts, to the empty line.
+    let head = |target: &str, value: &str| {
+        format!("GET /{target} HTTP/1.1\r\nhost: a\r\nconnection: close\r\nx: {value}\r\n\r\n")
+    };
+    for (more, in_header, in_target) in [(0, 404, 404), (1, 431, 414)] {
+        let fill = "a".repeat(REQUEST_HEAD_BYTES_MAX - head("", "").len() + more);
+        for (head, status) in [(head("", &fill), in_header), (head(&fill, ""), in_target)] {
+            assert_eq!(head.len(), REQUEST_HEAD_BYTES_MAX + more);
+            assert_eq!(send(public, head.as_bytes()).await.0, status);
+        }
     }
     let expected =
         r#"{"status":413,"error":true,"service":"Balancer","message":"Request Entity Too Large."}"#;
