@@ -139,11 +139,12 @@ impl Config {
     /// A commented `usher.toml` with every key and its default.
     pub const DEFAULT_FILE: &str = include_str!("config/default.toml");
 
-    /// The name of the issuer.
-    pub(crate) fn issuer_name(&self) -> String {
+    /// The name of the issuer, for a public listener at `listening`: the address
+    /// of the configuration may leave the port open.
+    pub(crate) fn issuer_at(&self, listening: SocketAddr) -> String {
         let scheme = if self.tls.is_some() { "https" } else { "http" };
-        let listen = || format!("{scheme}://{}", self.listen);
-        self.issuer.clone().unwrap_or_else(listen)
+        let listening = || format!("{scheme}://{listening}");
+        self.issuer.clone().unwrap_or_else(listening)
     }
 
     /// Whether both have the same upstream, with nothing read from a file that

@@ -196,6 +196,8 @@ impl Server {
         let public_socket = bind(config.listen).await?;
         let internal_socket = bind(config.internal_listen).await?;
         let listen = |address| move |cause| StartError::Listen { address, cause };
+        let listening = public_socket.local_addr().map_err(listen(config.listen))?;
+        service.issue_as(config.issuer_at(listening));
         let public = Arc::new(Public(service.clone()));
         let terms = service.clone();
         let terms = move || terms.live().public.clone();
@@ -210,7 +212,7 @@ impl Server {
             .map_err(listen(config.internal_listen))?;
         service.audit_event(Event::ServerStarted).await;
         let pruning = tokio::spawn(prune(service.clone()));
-        let reloader = Arc::new(Reloader::new(service.clone(), config));
+        let reloader = Arc::new(Reloader::new(service.clone(), config, listening));
         let watching = tokio::spawn(watch_certificates(Arc::clone(&reloader)));
         Ok(Self {
             service,

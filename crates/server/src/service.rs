@@ -174,7 +174,8 @@ impl Service {
         request: Request<RequestBody>,
     ) -> Result<Response<ResponseBody>, Refusal> {
         let path = request.uri().path();
-        if path == "/healthz" && request.method() == http::Method::GET {
+        let asks = [http::Method::GET, http::Method::HEAD].contains(request.method());
+        if path == "/healthz" && asks {
             return Ok(internal::status("ok").map(ResponseBody::from));
         }
         let peer = request.extensions().get::<ClientAddress>();
@@ -279,6 +280,13 @@ impl Service {
     /// Replaces the configuration, for whoever asks from now on.
     pub(crate) fn set_live(&self, live: Live) {
         self.inner.live.store(Arc::new(live));
+    }
+
+    /// From now on issues under this name.
+    pub(crate) fn issue_as(&self, issuer: String) {
+        let mut live = Live::clone(&self.live());
+        live.issuer = issuer;
+        self.set_live(live);
     }
 
     pub(crate) fn rules(&self) -> Arc<Rules> {

@@ -1,6 +1,7 @@
 //! Another configuration for a server that runs.
 
 use core::fmt::Display;
+use core::net::SocketAddr;
 use core::time::Duration;
 use std::io;
 use std::path::Path;
@@ -31,13 +32,16 @@ pub(super) struct Reloader {
     service: Service,
     /// What is in force.
     running: Mutex<Config>,
+    /// Of the public listener, with the real port.
+    listening: SocketAddr,
 }
 
 impl Reloader {
-    pub(super) fn new(service: Service, running: Config) -> Self {
+    pub(super) fn new(service: Service, running: Config, listening: SocketAddr) -> Self {
         Self {
             service,
             running: Mutex::new(running),
+            listening,
         }
     }
 
@@ -46,6 +50,7 @@ impl Reloader {
         let mut running = self.running.lock().await;
         let needs_restart = keep_fixed(&mut config, &running);
         let (mut live, config) = live(config).await?;
+        live.issuer = config.issuer_at(self.listening);
         if config.gateway_is_that_of(&running) {
             // Its open connections are worth keeping.
             live.gateway = self.service.gateway();

@@ -37,7 +37,7 @@ impl Live {
                 .limiting(config.failed_attempts_per_minute),
             gateway: Arc::new(Gateway::new(config)?),
             rules: Arc::new(rules),
-            issuer: config.issuer_name(),
+            issuer: config.issuer_at(config.listen),
             public,
             internal,
         })

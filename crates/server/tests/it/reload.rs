@@ -228,3 +228,30 @@ fn list() -> http::Request<Bytes> {
         .body(Bytes::new())
         .unwrap()
 }
+
+/// Port 0 is no port that anybody reaches: who issues is where it listens.
+#[tokio::test]
+async fn the_issuer_has_the_port_that_was_taken_also_after_a_reload() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = start(config(dir.path(), "")).await;
+    let account = http::Request::post("/v1/accounts")
+        .header("host", "localhost")
+        .header("content-type", "application/json")
+        .body(Bytes::from_static(br#"{"name":"partner"}"#))
+        .unwrap();
+    let service = server.service();
+    let made = service.internal(Caller::InProcess, account).await;
+    assert_eq!(made.status(), 201);
+    let issuer = async || {
+        let request = http::Request::get("/.well-known/oauth-authorization-server");
+        let answer = service.public(request.body(Bytes::new()).unwrap()).await;
+        let metadata: Value = serde_json::from_slice(answer.body()).unwrap();
+        metadata["issuer"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(issuer().await, server.public_url());
+    server.reload(config(dir.path(), "")).await.unwrap();
+    assert_eq!(issuer().await, server.public_url());
+    let named = config(dir.path(), "issuer = \"https://access.example.com\"");
+    server.reload(named).await.unwrap();
+    assert_eq!(issuer().await, "https://access.example.com");
+}
