@@ -3,6 +3,7 @@
 //! service in development and CI.
 
 use core::time::Duration;
+use std::borrow::Cow;
 
 use bytes::Bytes;
 use http::request::Parts;
@@ -17,6 +18,7 @@ use super::hold::until_refused;
 use super::{FORWARD_BODY_BYTES_MAX, cors};
 use crate::conn::ResponseBody;
 use crate::error::text;
+use crate::query::percent_decode_text;
 use crate::service::Service;
 
 /// Marks every answer of the sandbox; the value is the operation.
@@ -54,7 +56,11 @@ pub(super) async fn answer(
         let response = respond(StatusCode::OK, "rule", "{}".to_owned());
         return Ok(response.map(ResponseBody::from));
     };
-    let repeats = [Operation::AddMessageAction, Operation::UploadFile];
+    let repeats = [
+        Operation::AddMessageAction,
+        Operation::DataSyncCreate,
+        Operation::UploadFile,
+    ];
     let read = if repeats.contains(&operation) {
         admitted.body.read(FORWARD_BODY_BYTES_MAX).await?
     } else {
@@ -155,8 +161,10 @@ impl<'a> Asked<'a> {
         self.channels.first().map(String::as_str)
     }
 
-    fn segment(&self, number: usize) -> &str {
-        self.head.uri.path().split('/').nth(number).unwrap_or("")
+    /// The last segment of the path, decoded.
+    fn last_segment(&self) -> Cow<'_, str> {
+        let raw = self.head.uri.path().rsplit('/').next().unwrap_or("");
+        percent_decode_text(raw).unwrap_or(Cow::Borrowed(raw))
     }
 
     fn storage(&self) -> String {
@@ -237,18 +245,19 @@ impl<'a> Asked<'a> {
             }
             Op::DataSyncList => json!({"data": []}),
             Op::DataSyncGet | Op::DataSyncCreate | Op::DataSyncUpdate | Op::DataSyncDelete => {
+                let named = self.body.pointer("/data/id").and_then(Value::as_str);
                 let id = self.name.as_deref().or_else(|| self.channel());
-                json!({"data": {"id": id.unwrap_or("sandbox")}})
+                json!({"data": {"id": id.or(named).unwrap_or("sandbox")}})
             }
         }
     }
 
     fn state(&self) -> Value {
         if self.is_one_channel() {
-            let (channel, uuid) = (self.channel(), self.segment(7));
+            let (channel, uuid) = (self.channel(), self.last_segment());
             presence(json!({"payload": {}, "channel": channel, "uuid": uuid}))
         } else {
-            presence(json!({"payload": {"channels": {}}, "uuid": self.segment(7)}))
+            presence(json!({"payload": {"channels": {}}, "uuid": self.last_segment()}))
         }
     }
 
@@ -266,7 +275,7 @@ impl<'a> Asked<'a> {
     fn action(&self) -> Value {
         json!({"status": 200, "data": {
             "type": self.field("type"), "value": self.field("value"), "uuid": self.uuid,
-            "messageTimetoken": self.segment(6), "actionTimetoken": self.timetoken,
+            "messageTimetoken": self.last_segment(), "actionTimetoken": self.timetoken,
         }})
     }
 

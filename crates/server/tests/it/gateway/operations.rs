@@ -73,6 +73,36 @@ async fn every_operation_is_answered_by_the_sandbox_when_it_is_granted() {
     }
 }
 
+/// What an SDK puts into its result is what it asked about.
+#[tokio::test]
+async fn the_sandbox_answers_with_what_the_request_names() {
+    let harness = Harness::behind(Upstream::Sandbox).await;
+    let claims = serde_json::json!({"resources": {"channels": {"room": 255}, "users": {"u1": 16}}});
+    let token = token(&harness, &claims).await;
+    let sub = "sub-c-demo";
+    let state = format!("GET /v2/presence/sub-key/{sub}/channel/room/uuid/al%20ice");
+    let action = format!("POST /v1/message-actions/{sub}/channel/room/message/17900000000000000");
+    let create = format!("POST /v1/datasync/subkeys/{sub}/users");
+    let cases = [
+        (&state, "", "/uuid", "al ice"),
+        (
+            &action,
+            r#"{"type":"reaction","value":"smile"}"#,
+            "/data/messageTimetoken",
+            "17900000000000000",
+        ),
+        (&create, r#"{"data":{"id":"u1"}}"#, "/data/id", "u1"),
+    ];
+    for (line, body, at, expected) in cases {
+        let answer = ask(&harness, line, Some(&token), body).await.json();
+        assert_eq!(
+            answer.pointer(at),
+            Some(&expected.into()),
+            "{line}: {answer}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn without_an_upstream_what_is_granted_is_501() {
     let harness = Harness::new().await;
