@@ -132,13 +132,13 @@ fn authenticate(
     body: &[u8],
 ) -> Result<Authenticated, Fault> {
     let query = Query::parse(request.uri().query().unwrap_or("")).map_err(Fault::Query)?;
-    let signature = query
-        .get("signature")
-        .ok_or(Fault::MissingParameter("signature"))?;
-    let timestamp = query
-        .get("timestamp")
-        .ok_or(Fault::MissingParameter("timestamp"))
-        .and_then(|value| read_timestamp(value).ok_or(Fault::TimestampNotSeconds))?;
+    let (signature, timestamp) = match (query.get("signature"), query.get("timestamp")) {
+        (Some(signature), Some(timestamp)) => (signature, timestamp),
+        (None, Some(_)) => return Err(Fault::MissingParameters(&["signature"])),
+        (Some(_), None) => return Err(Fault::MissingParameters(&["timestamp"])),
+        (None, None) => return Err(Fault::MissingParameters(&["signature", "timestamp"])),
+    };
+    let timestamp = read_timestamp(timestamp).ok_or(Fault::TimestampNotSeconds)?;
     let now = service.now();
     let skew = now
         .seconds_since(timestamp)

@@ -47,6 +47,12 @@ impl Fields {
             .at(at)
     }
 
+    /// Something else is wrong with a field: `message` says what.
+    pub(crate) fn refuse(&self, name: &str, message: &'static str) -> ApiError {
+        let at = format!("{}{name}", self.prefix);
+        ErrorCode::InvalidRequest.because(message).at(at)
+    }
+
     pub(crate) fn missing(&self, name: &str) -> ApiError {
         let at = format!("{}{name}", self.prefix);
         ErrorCode::InvalidRequest

@@ -32,13 +32,13 @@ pub(crate) use original::Flavour;
 const MIN_SEQUENCE: &str = "x-usher-min-sequence";
 
 /// Answers the auth request of a trusted peer.
-pub(crate) fn respond(
+pub(crate) async fn respond(
     service: &Service,
     flavour: Flavour,
     request: &Request<Bytes>,
 ) -> http::Response<Bytes> {
     let begun = Instant::now();
-    let verdict = decide(service, flavour, request);
+    let verdict = decide(service, flavour, request).await;
     let metrics = service.metrics();
     service.decided(Via::ForwardAuth, verdict.decision, verdict.code, || {
         verdict.token.map(|(id, _)| id.to_string())
@@ -56,7 +56,7 @@ pub(crate) fn refused(error: &ApiError) -> http::Response<Bytes> {
     answer::refused(error)
 }
 
-fn decide(service: &Service, flavour: Flavour, request: &Request<Bytes>) -> Verdict {
+async fn decide(service: &Service, flavour: Flavour, request: &Request<Bytes>) -> Verdict {
     let original = match Original::read(flavour, request) {
         Ok(original) => original,
         Err(unreadable) => {
@@ -81,7 +81,7 @@ fn decide(service: &Service, flavour: Flavour, request: &Request<Bytes>) -> Verd
         .iter()
         .map(|value| value.to_str().unwrap_or_default())
         .find(|sequence| !service.has_reached(sequence));
-    let presented = match Presented::of(service, &asking) {
+    let presented = match Presented::of(service, &asking).await {
         Ok(presented) => presented,
         Err(undecided) => {
             return Verdict::deny(undecided.code(), undecided.message()).on(&classified);

@@ -213,9 +213,8 @@ impl<'a> Route<'a> {
 
     const fn methods(self) -> &'static [Method] {
         match self {
-            Self::Health
-            | Self::Ready
-            | Self::Metrics
+            Self::Health | Self::Ready => &[Method::GET, Method::HEAD],
+            Self::Metrics
             | Self::Audit
             | Self::AuditHead
             | Self::PublicKeys
@@ -313,7 +312,7 @@ pub(crate) async fn respond(
     let checked = access::check(service, caller, class, &request);
     if let Route::ForwardAuth(flavour) = route {
         return match checked {
-            Ok(_) => forward_auth::respond(service, flavour, &request),
+            Ok(_) => forward_auth::respond(service, flavour, &request).await,
             Err(error) => forward_auth::refused(&error),
         };
     }
@@ -349,8 +348,8 @@ async fn answer(
         Route::Health => Ok(status("ok")),
         Route::Ready => ready(service),
         Route::Metrics => Ok(metrics(service)),
-        Route::Check => check::one(service, body),
-        Route::CheckBatch => check::batch(service, body),
+        Route::Check => check::one(service, body).await,
+        Route::CheckBatch => check::batch(service, body).await,
         Route::Verify => verify::verify(service, body),
         Route::Tokens(key) => {
             let answer = grant::grant(service, key, body);

@@ -7,6 +7,8 @@ use token_core::{TokenKind, VerifiedClaims as _};
 use token_policy::{
     Asked, Classified, Reason, Request, Response, Targets, authorize, authorize_anonymous,
 };
+use tokio::sync::Semaphore;
+use tokio::task::yield_now;
 
 use crate::keyset::Prepared;
 use crate::service::{AnyToken, Service, is_jws};
@@ -103,18 +105,19 @@ pub(crate) struct Presented {
 }
 
 impl Presented {
-    pub(crate) fn of(service: &Service, asking: &Asking<'_>) -> Result<Self, Undecided> {
-        let Some(subscribe_key) = asking.subscribe_key else {
-            // A token is good for a keyset only.
-            if asking.token.is_some() {
-                return Err(Undecided::UnknownKeyset);
+    pub(crate) async fn of(service: &Service, asking: &Asking<'_>) -> Result<Self, Undecided> {
+        let keyset = match (asking.subscribe_key, asking.token) {
+            (Some(key), _) => service.keyset(key).ok_or(Undecided::UnknownKeyset)?,
+            // Only `time` names no keyset: the token is good for its own.
+            (None, Some(token)) => {
+                let owner = owner_of(service, token).await;
+                owner.ok_or(Undecided::InvalidToken)?
             }
-            let (keyset, token) = (None, None);
-            return Ok(Self { keyset, token });
+            (None, None) => {
+                let (keyset, token) = (None, None);
+                return Ok(Self { keyset, token });
+            }
         };
-        let keyset = service
-            .keyset(subscribe_key)
-            .ok_or(Undecided::UnknownKeyset)?;
         if asking
             .publish_key
             .is_some_and(|key| key != keyset.publish_key())
@@ -157,6 +160,24 @@ fn verify(service: &Service, keyset: &Prepared, text: &str) -> Result<AnyToken, 
     };
     token.ok_or(Undecided::InvalidToken)
 }
+
+/// The keyset that issued `token`. One such search runs at a time, and pauses:
+/// with many keysets, strangers cost one core at most and hold up nobody else.
+async fn owner_of(service: &Service, token: &str) -> Option<Arc<Prepared>> {
+    static SEARCH: Semaphore = Semaphore::const_new(1);
+    let _alone = SEARCH.acquire().await.ok()?;
+    for keysets in service.keysets().chunks(KEYSETS_PER_PAUSE) {
+        let mut keysets = keysets.iter();
+        if let Some(owner) = keysets.find(|keyset| service.verify(token, keyset).is_ok()) {
+            return Some(Arc::clone(owner));
+        }
+        yield_now().await;
+    }
+    None
+}
+
+/// How many keysets a search tries before others get a turn: some 20 us.
+const KEYSETS_PER_PAUSE: usize = 64;
 
 /// A decision and what it was made on.
 pub(crate) struct Judged<'a> {

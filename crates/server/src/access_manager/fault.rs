@@ -13,7 +13,8 @@ use crate::query::QueryError;
 #[derive(Debug)]
 pub(super) enum Fault {
     Query(QueryError),
-    MissingParameter(&'static str),
+    /// At least one.
+    MissingParameters(&'static [&'static str]),
     /// The timestamp is no whole number of seconds.
     TimestampNotSeconds,
     /// The timestamp is too far from our clock.
@@ -58,7 +59,7 @@ impl Fault {
             Self::TooManyAttempts(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Store | Self::NotPropagated => StatusCode::SERVICE_UNAVAILABLE,
             Self::Query(_)
-            | Self::MissingParameter(_)
+            | Self::MissingParameters(_)
             | Self::TimestampNotSeconds
             | Self::TimestampSkew
             | Self::BornExpired
@@ -77,7 +78,7 @@ impl Fault {
     pub(super) fn message(&self) -> &'static str {
         match self {
             Self::Query(_) => "Invalid query",
-            Self::MissingParameter(_) => "Missing parameter",
+            Self::MissingParameters(_) => "Missing parameter",
             Self::TimestampNotSeconds
             | Self::TimestampSkew
             | Self::BornExpired
@@ -106,7 +107,10 @@ impl Fault {
                 one(&sentence(&error.to_string()), name, "query")
             }
             Self::Query(error) => one(&sentence(&error.to_string()), "<query>", "query"),
-            Self::MissingParameter(name) => one(&format!("`{name}` is required."), name, "query"),
+            Self::MissingParameters(names) => names
+                .iter()
+                .flat_map(|name| one(&format!("`{name}` is required."), name, "query"))
+                .collect(),
             Self::TimestampNotSeconds => one(
                 "Timestamp must be a whole number of seconds since 1970.",
                 "timestamp",

@@ -1,15 +1,11 @@
 //! From a request to the permission to pass it on.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderName, Method, Response, StatusCode, Version, header};
 use hyper::body::Body as _;
 use token_core::VerifiedClaims as _;
 use token_policy::{Asked, Classified, ClassifyError, Decision, Family, Operation, Reason};
-use tokio::sync::Semaphore;
-use tokio::task::yield_now;
 
 use super::cors;
 use super::refused::Refused;
@@ -17,7 +13,6 @@ use super::{DECISION_BODY_BYTES_MAX, root};
 use crate::access_manager::METHOD_OVERRIDES;
 use crate::conn::{Refusal, RequestBody};
 use crate::judge::{Asking, Presented, judge};
-use crate::keyset::Prepared;
 use crate::metrics::{INVALID_SIGNATURE, Via};
 use crate::service::{AnyToken, Service};
 use crate::trace;
@@ -97,12 +92,6 @@ pub(super) async fn admit(
         body.discard(0).await?;
         body = RequestBody::from(Bytes::new());
     }
-    let owner = match &classified.token {
-        Some(token) if operation(&classified) == Some(Operation::Time) => {
-            owner_of(service, token.as_str()).await
-        }
-        _ => None,
-    };
     let token = if is_signed(&classified) {
         check_one_credential(&classified).map_err(|refused| {
             let code = Reason::AmbiguousRequest.code();
@@ -117,7 +106,9 @@ pub(super) async fn admit(
         body = RequestBody::from(signed);
         None
     } else {
-        with_token(service, &classified, owner.as_deref()).map_err(stop(family))?
+        with_token(service, &classified)
+            .await
+            .map_err(stop(family))?
     };
     Ok(Admitted {
         operation: operation(&classified),
@@ -265,40 +256,12 @@ fn family_of(service: &Service, target: &str) -> Family {
     row.map_or(otherwise, |(_, family)| *family)
 }
 
-/// The keyset of a token on `time`, which names none. One such search runs at a
-/// time, and pauses: with many keysets, strangers cost one core at most and
-/// hold up nobody else.
-async fn owner_of(service: &Service, token: &str) -> Option<Arc<Prepared>> {
-    static SEARCH: Semaphore = Semaphore::const_new(1);
-    let _alone = SEARCH.acquire().await.ok()?;
-    for keysets in service.keysets().chunks(KEYSETS_PER_PAUSE) {
-        let mut keysets = keysets.iter();
-        if let Some(owner) = keysets.find(|keyset| service.verify(token, keyset).is_ok()) {
-            return Some(Arc::clone(owner));
-        }
-        yield_now().await;
-    }
-    None
-}
-
-/// How many keysets a search tries before others get a turn: some 20 us.
-const KEYSETS_PER_PAUSE: usize = 64;
-
-fn with_token(
+async fn with_token(
     service: &Service,
     classified: &Classified<'_>,
-    owner: Option<&Prepared>,
 ) -> Result<Option<AnyToken>, Refused> {
-    let mut asking = Asking::of(classified);
-    if operation(classified) == Some(Operation::Time) && asking.token.is_some() {
-        let Some(owner) = owner else {
-            let code = Reason::InvalidToken.code();
-            decided(service, Decision::Deny, code, Some(classified));
-            return Err(Refused::reason(Reason::InvalidToken));
-        };
-        asking.subscribe_key = Some(owner.subscribe_key());
-    }
-    let presented = Presented::of(service, &asking);
+    let asking = Asking::of(classified);
+    let presented = Presented::of(service, &asking).await;
     let judged = presented.as_ref().map(|presented| {
         let (asked, targets) = (classified.asked(), classified.targets());
         judge(service, presented, asking, asked, targets)

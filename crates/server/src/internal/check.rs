@@ -12,21 +12,19 @@ use token_policy::{
     Asked, Decision, Match, Missing, NearMiss, Operation, Reason, Remedy, Target, Targets, explain,
 };
 
-use crate::error::{ApiError, ErrorCode, json_text, text};
+use crate::error::{ApiError, json_text, text};
 use crate::fields::Fields;
-use crate::judge::{Asking, Contradiction, Presented, judge};
+use crate::judge::{Asking, Presented, judge};
 use crate::metrics::Via;
 use crate::service::Service;
 use crate::trace;
 
-/// What a decision answers. Absent parts are left out.
+/// What a decision answers. Parts that may be absent are left out.
 #[derive(Serialize)]
 struct Answer<'a> {
     decision: &'static str,
     reason: Explained<'a>,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
     missing: &'a [Missing<'a>],
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
     matched: &'a [Match<'a>],
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     nearest: &'a [NearMiss<'a>],
@@ -81,22 +79,25 @@ const LISTS: [(&str, ResourceKind); 7] = [
 ];
 
 /// One check.
-pub(super) fn one(service: &Service, body: &[u8]) -> Result<Response<Bytes>, ApiError> {
-    let told = decide(service, Fields::parse(body)?)?;
+pub(super) async fn one(service: &Service, body: &[u8]) -> Result<Response<Bytes>, ApiError> {
+    let told = decide(service, Fields::parse(body)?).await?;
     trace::decided(told.code, None, None);
     Ok(json_text(StatusCode::OK, told.text))
 }
 
 /// Many checks; each stands alone.
-pub(super) fn batch(service: &Service, body: &[u8]) -> Result<Response<Bytes>, ApiError> {
+pub(super) async fn batch(service: &Service, body: &[u8]) -> Result<Response<Bytes>, ApiError> {
     let mut fields = Fields::parse(body)?;
     let checks = fields.items("checks", CHECKS_PER_BATCH_MAX)?;
     fields.finish()?;
-    let results: Vec<String> = checks
-        .into_iter()
-        .map(|check| check.and_then(|check| decide(service, check)))
-        .map(|told| told.map_or_else(|error| text(&error), |told| told.text))
-        .collect();
+    let mut results = Vec::with_capacity(checks.len());
+    for check in checks {
+        let told = match check {
+            Ok(check) => decide(service, check).await,
+            Err(error) => Err(error),
+        };
+        results.push(told.map_or_else(|error| text(&error), |told| told.text));
+    }
     let body = format!("{{\"results\":[{}]}}", results.join(","));
     Ok(json_text(StatusCode::OK, body))
 }
@@ -110,10 +111,14 @@ impl Question {
         let asked = if fields.has("operation") {
             let name = fields.required_text("operation")?;
             let operation = Operation::from_name(&name).ok_or_else(|| {
-                ErrorCode::InvalidRequest
-                    .because("there is no operation with this name")
-                    .at("operation")
+                let message = "there is no operation with this name; docs/operations.md lists them";
+                fields.refuse("operation", message)
             })?;
+            let others = ["method", "path", "body"];
+            if let Some(other) = others.into_iter().find(|name| fields.has(name)) {
+                let message = "`operation` excludes `method`, `path` and `body`";
+                return Err(fields.refuse(other, message));
+            }
             if subscribe_key.is_none() {
                 return Err(fields.missing("subscribe_key"));
             }
@@ -155,13 +160,15 @@ impl Question {
     }
 }
 
-fn decide(service: &Service, fields: Fields) -> Result<Told, ApiError> {
+async fn decide(service: &Service, fields: Fields) -> Result<Told, ApiError> {
     let begun = Instant::now();
     let question = Question::read(fields)?;
     let answer = match &question.asked {
-        Way::Operation { operation, names } => by_operation(service, &question, *operation, names),
+        Way::Operation { operation, names } => {
+            by_operation(service, &question, *operation, names).await
+        }
         Way::Line { method, path, body } => {
-            by_line(service, &question, method, path, body.as_deref())
+            by_line(service, &question, method, path, body.as_deref()).await
         }
     };
     service.metrics().took(Via::Check, begun);
@@ -182,7 +189,7 @@ fn told(service: &Service, decision: Decision, answer: &Answer<'_>) -> Told {
     Told { text, code }
 }
 
-fn by_operation(
+async fn by_operation(
     service: &Service,
     question: &Question,
     operation: Operation,
@@ -200,10 +207,10 @@ fn by_operation(
         },
         Err(error) => return denied(service, Reason::InvalidRequest, Some(error.to_string())),
     };
-    answer(service, question.asking(), operation.into(), targets)
+    answer(service, question.asking(), operation.into(), targets).await
 }
 
-fn by_line(
+async fn by_line(
     service: &Service,
     question: &Question,
     method: &str,
@@ -217,14 +224,19 @@ fn by_line(
         Ok(classified) => classified,
         Err(error) => return denied(service, error.reason(), Some(error.to_string())),
     };
-    match Asking::of(&classified).with(question.asking()) {
-        Ok(asking) => answer(service, asking, classified.asked(), classified.targets()),
-        Err(Contradiction) => denied(service, Reason::AmbiguousRequest, None),
-    }
+    let Ok(asking) = Asking::of(&classified).with(question.asking()) else {
+        return denied(service, Reason::AmbiguousRequest, None);
+    };
+    answer(service, asking, classified.asked(), classified.targets()).await
 }
 
-fn answer(service: &Service, asking: Asking<'_>, asked: Asked<'_>, targets: Targets<'_>) -> Told {
-    let presented = match Presented::of(service, &asking) {
+async fn answer(
+    service: &Service,
+    asking: Asking<'_>,
+    asked: Asked<'_>,
+    targets: Targets<'_>,
+) -> Told {
+    let presented = match Presented::of(service, &asking).await {
         Ok(presented) => presented,
         Err(undecided) => {
             let message = Cow::Owned(undecided.message());

@@ -199,6 +199,13 @@ async fn every_way_to_be_denied_is_200_with_a_code() {
             "allowed",
         ),
         (json!({"method": "GET", "path": "/time/0"}), "allowed"),
+        // Some SDKs send the token there, too; a bad one is always denied.
+        (line("GET", "/time/0"), "allowed"),
+        (line("GET", "/time/0?auth=junk"), "ambiguous_request"),
+        (
+            json!({"method": "GET", "path": "/time/0?auth=junk"}),
+            "invalid_token",
+        ),
         (
             line("GET", &format!("/v2/subscribe/{SUBSCRIBE_KEY}/room/0")),
             "allowed",
@@ -218,7 +225,11 @@ async fn every_way_to_be_denied_is_200_with_a_code() {
     for (body, expected) in cases {
         let reply = harness.admin("POST", "/v1/check", &body).await;
         assert_eq!(reply.status, 200);
-        assert_eq!(reply.json()["reason"]["code"], expected, "{body}");
+        let decision = reply.json();
+        assert_eq!(decision["reason"]["code"], expected, "{body}");
+        // There whatever the decision, so that nobody has to ask first.
+        assert!(decision["missing"].is_array(), "{decision}");
+        assert!(decision["matched"].is_array(), "{decision}");
     }
     let mut contradicting = line(
         "GET",
