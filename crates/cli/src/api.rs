@@ -8,6 +8,7 @@ use serde_json::Value;
 use token_store::MasterKey;
 
 use crate::args::Connection;
+use crate::exit::Exit;
 
 mod local;
 mod remote;
@@ -55,6 +56,14 @@ impl Failure {
             code: code.to_owned(),
             message: message.into(),
             at: None,
+        }
+    }
+
+    /// What the exit code says of it.
+    pub(crate) fn exit(&self) -> Exit {
+        match self.code.as_str() {
+            "invalid_token" => Exit::InvalidToken,
+            _ => Exit::Error,
         }
     }
 
@@ -146,7 +155,11 @@ impl Api {
                 )
             });
         }
-        Err(refusal(&answer))
+        let refused = refusal(&answer);
+        Err(match self {
+            Self::Remote(remote) => remote.explain(refused),
+            Self::Local(_) => refused,
+        })
     }
 }
 

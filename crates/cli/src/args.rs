@@ -135,7 +135,7 @@ pub(crate) struct Serve {
     /// How records are written to standard error: text or json.
     #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = ["text", "json"])]
     pub(crate) log: String,
-    /// Print new keys even when standard output is no terminal.
+    /// Print new keys even when standard output is no terminal; with --json, as one line of JSON.
     #[arg(long)]
     pub(crate) print_keys: bool,
     /// Write new keys to this file [default, where standard output is no terminal:
@@ -192,7 +192,12 @@ pub(crate) enum KeysetVerb {
         #[arg(long, value_name = "KEY")]
         publish_key: Option<String>,
         /// Bring your own secret key; `-` or `@FILE` reads it.
-        #[arg(long, value_name = "KEY")]
+        #[arg(
+            long,
+            value_name = "KEY",
+            env = "USHER_SECRET_KEY",
+            hide_env_values = true
+        )]
         secret_key: Option<String>,
         /// A setting other than the default: `max_ttl=1440`; may be repeated.
         #[arg(long = "set", value_name = "NAME=VALUE")]
@@ -543,25 +548,25 @@ pub(crate) struct Check {
     #[arg(long)]
     pub(crate) uuid: Option<String>,
     /// A channel that the operation touches.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", conflicts_with = "path")]
     pub(crate) channel: Vec<String>,
     /// A channel group.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", conflicts_with = "path")]
     pub(crate) group: Vec<String>,
     /// User metadata.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", conflicts_with = "path")]
     pub(crate) uuids: Vec<String>,
     /// A DataSync user.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", conflicts_with = "path")]
     pub(crate) user: Vec<String>,
     /// A DataSync entity.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", conflicts_with = "path")]
     pub(crate) entity: Vec<String>,
     /// A DataSync relationship.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", conflicts_with = "path")]
     pub(crate) relationship: Vec<String>,
     /// A DataSync membership.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", conflicts_with = "path")]
     pub(crate) membership: Vec<String>,
     #[command(flatten)]
     pub(crate) keyset: Keyset,

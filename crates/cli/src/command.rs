@@ -57,7 +57,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(exit) => exit.into(),
         Err(failure) => {
             complain(&output, &failure);
-            Exit::Error.into()
+            failure.exit().into()
         }
     }
 }

@@ -50,9 +50,24 @@ impl Remote {
             admin_key: connection
                 .admin_key
                 .as_deref()
+                .filter(|key| !key.is_empty())
                 .map(secret::read)
                 .transpose()?,
         })
+    }
+
+    /// A refusal, in the words of whoever types commands.
+    pub(super) fn explain(&self, refused: Failure) -> Failure {
+        if refused.code != "admin_key_required" {
+            return refused;
+        }
+        let message = match &self.admin_key {
+            Some(_) => {
+                "the server does not know this admin key; was it rotated, or is it another server's?"
+            }
+            None => "the server wants its admin key: --admin-key, or the variable USHER_ADMIN_KEY",
+        };
+        Failure::new(&refused.code, message)
     }
 
     pub(super) fn send(&self, method: &str, path: &str, body: String) -> Result<Answer, Failure> {

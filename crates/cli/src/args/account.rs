@@ -22,7 +22,12 @@ pub(crate) enum AccountVerb {
         #[arg(long)]
         name: String,
         /// Bring your own API key; `-` or `@FILE` reads it.
-        #[arg(long, value_name = "KEY")]
+        #[arg(
+            long,
+            value_name = "KEY",
+            env = "USHER_API_KEY",
+            hide_env_values = true
+        )]
         api_key: Option<String>,
         #[command(flatten)]
         connection: Connection,
@@ -48,7 +53,12 @@ pub(crate) enum AccountVerb {
     /// Add an API key, which is shown once; an account has at most 3.
     AddKey {
         /// Bring your own API key; `-` or `@FILE` reads it.
-        #[arg(long, value_name = "KEY")]
+        #[arg(
+            long,
+            value_name = "KEY",
+            env = "USHER_API_KEY",
+            hide_env_values = true
+        )]
         api_key: Option<String>,
         #[command(flatten)]
         account: Account,

@@ -19,9 +19,9 @@ const INVALID_TOKEN_CODES: [&str; 4] =
 struct Decision {
     decision: String,
     reason: Reason,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     missing: Vec<Entry>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     matched: Vec<Entry>,
     #[serde(flatten)]
     more: Map<String, Value>,
@@ -43,6 +43,13 @@ struct Entry {
 }
 
 pub(super) fn run(arguments: &Check, output: &Output) -> Result<Exit, Failure> {
+    if arguments.path.is_none() && looks_like_a_method(&arguments.operation) {
+        return Err(Failure::local(format!(
+            "`{method}` is a method: the path comes after it, as in usher check TOKEN {method} \
+             /v2/subscribe/SUB/room-1/0",
+            method = arguments.operation
+        )));
+    }
     let api = Api::connect(&arguments.connection)?;
     let body = body_of(arguments, &api)?;
     let decision: Decision = api.post("/v1/check", &body)?;
@@ -95,6 +102,11 @@ fn body_of(arguments: &Check, api: &Api) -> Result<Value, Failure> {
         }
     }
     Ok(body)
+}
+
+/// Operations are in lower case.
+fn looks_like_a_method(word: &str) -> bool {
+    !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_uppercase())
 }
 
 fn render(decision: &Decision) -> String {

@@ -182,7 +182,10 @@ fn render(shown: &Shown) -> String {
     }
     sheet.row("created", instant(keyset.created_at));
     for key in &keyset.signing_keys {
-        let until = key.until.map_or_else(|| "open".to_owned(), instant);
+        let until = key.until.map_or_else(
+            || "on".to_owned(),
+            |until| format!("until {}", instant(until)),
+        );
         let from = if key.from == 0 {
             "the start".to_owned()
         } else {
@@ -190,7 +193,7 @@ fn render(shown: &Shown) -> String {
         };
         let named = key.kid.as_ref().map(|kid| format!(" {kid}"));
         let kind = format!("{}{}", key.algorithm, named.unwrap_or_default());
-        sheet.row("signing key", format!("from {from} until {until}, {kind}"));
+        sheet.row("signing key", format!("from {from} {until}, {kind}"));
     }
     if let Some(until) = shown.until {
         sheet.row(

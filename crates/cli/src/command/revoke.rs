@@ -28,6 +28,9 @@ struct Revoked {
     expired: bool,
     #[serde(default)]
     propagated: bool,
+    /// `null` until the other nodes know.
+    #[serde(default)]
+    sequence: Option<String>,
 }
 
 pub(super) fn run(arguments: &Revoke, output: &Output) -> Result<Exit, Failure> {
@@ -68,7 +71,8 @@ fn render(revoked: &Revoked) -> String {
     if let Some(until) = revoked.until {
         sheet.row("issued until", instant(until));
     }
-    if let Some(expires_at) = revoked.expires_at {
+    // One that had expired is not listed.
+    if let Some(expires_at) = revoked.expires_at.filter(|_| !revoked.expired) {
         sheet.row("listed until", instant(expires_at));
     }
     if !revoked.propagated {

@@ -93,10 +93,15 @@ fn announce(server: &Server, keys: &Keys, output: &Output) -> Result<(), Failure
         internal: &server.internal_url(),
         keys: first,
     };
+    let text = if output.is_json() {
+        welcome.json()
+    } else {
+        welcome.render()
+    };
     match keys {
-        Keys::Print => output.text(&welcome.render()),
+        Keys::Print => output.text(&text),
         Keys::File(path) => {
-            let plain = anstream::adapter::strip_str(&welcome.render()).to_string();
+            let plain = anstream::adapter::strip_str(&text).to_string();
             write_private(path, &plain)?;
             output.text(&format!("keys {}\n", path.display()));
         }

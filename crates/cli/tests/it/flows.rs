@@ -3,7 +3,7 @@
 
 use tempfile::TempDir;
 
-use crate::usher::{on, run, run_with};
+use crate::usher::{command, on, run, run_with};
 
 fn directory_with_keyset() -> TempDir {
     let directory = tempfile::tempdir().unwrap();
@@ -39,7 +39,9 @@ fn a_token_is_granted_allows_denies_and_is_revoked() {
     assert_eq!(verified["status"], "valid");
     assert_eq!(verified["token_id"], inspected["id"]);
 
-    assert_eq!(check("room-1").yes()["decision"], "allow");
+    let allowed = check("room-1").yes();
+    assert_eq!(allowed["decision"], "allow");
+    assert_eq!(allowed["missing"], serde_json::json!([]));
     let denied = check("room-2");
     assert_eq!(denied.exit, 2);
     let denied = denied.json();
@@ -52,6 +54,7 @@ fn a_token_is_granted_allows_denies_and_is_revoked() {
 
     let revoked = on(directory.path(), &["revoke", &token]).yes();
     assert_eq!(revoked["already_revoked"], false);
+    assert!(revoked["sequence"].is_string(), "{revoked}");
     assert_eq!(
         on(directory.path(), &["revoke", &token]).yes()["already_revoked"],
         true
@@ -111,6 +114,18 @@ fn a_token_that_is_no_good_exits_with_3() {
             (checked.exit, &checked.json()["decision"]),
             (3, &"deny".into())
         );
+        let line = on(directory.path(), &["check", token, "GET", "/time/0"]);
+        assert_eq!(
+            (line.exit, &line.json()["reason"]["code"]),
+            (3, &"invalid_token".into())
+        );
+        let revoked = on(directory.path(), &["revoke", token]);
+        assert_eq!((revoked.exit, revoked.stdout.as_str()), (3, ""));
+        assert!(
+            revoked.stderr.contains("\"invalid_token\""),
+            "{}",
+            revoked.stderr
+        );
     }
     assert_eq!(run(&["inspect", &forged]).exit, 0);
     assert_eq!(run(&["inspect", "junk!"]).exit, 3);
@@ -148,6 +163,14 @@ fn secrets_come_from_standard_input_and_files() {
     let file = directory.path().join("token.txt");
     std::fs::write(&file, &token).unwrap();
     assert_eq!(run(&["inspect", &format!("@{}", file.display())]).exit, 0);
+
+    let secret = "a-secret-of-ones-own";
+    let mut create = command(&["keyset", "create", "--name", "own", "--json", "--data-dir"]);
+    create.arg(directory.path()).env("USHER_SECRET_KEY", secret);
+    let made: serde_json::Value = serde_json::from_slice(&create.output().unwrap().stdout).unwrap();
+    assert_eq!(made["secret_key"], secret);
+    let own = made["keyset"]["subscribe_key"].as_str().unwrap();
+    on(directory.path(), &["keyset", "delete", own]).yes();
 
     let body = r#"{"ttl":7,"permissions":{"resources":{"channels":{"from-file":["read"]}}}}"#;
     let directory = directory.path().to_str().unwrap();

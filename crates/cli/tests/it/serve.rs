@@ -180,7 +180,17 @@ fn a_wrong_admin_key_and_a_wrong_address_say_so() {
         "nope",
     ]);
     assert_eq!(refused.exit, 1);
-    assert!(refused.stderr.contains("admin key"), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("does not know this admin key"),
+        "{}",
+        refused.stderr
+    );
+    let none = run(&["keyset", "list", "--server", &server.internal]);
+    assert!(
+        none.stderr.contains("wants its admin key"),
+        "{}",
+        none.stderr
+    );
     let public = run(&["keyset", "list", "--server", &server.public]);
     assert_eq!(public.exit, 1);
     assert!(
@@ -188,6 +198,36 @@ fn a_wrong_admin_key_and_a_wrong_address_say_so() {
         "{}",
         public.stderr
     );
+}
+
+#[test]
+fn first_keys_are_json_for_programs() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut server = Running::start(&directory.path().join("a"), &["--print-keys", "--json"]);
+    let printed: serde_json::Value = serde_json::from_str(&server.line()).unwrap();
+    let written = directory.path().join("keys.json");
+    let file = ["--json", "--keys-file", written.to_str().unwrap()];
+    let mut other = Running::start(&directory.path().join("b"), &file);
+    assert!(other.key("keys ").ends_with("keys.json"));
+    let kept: serde_json::Value = serde_json::from_slice(&std::fs::read(written).unwrap()).unwrap();
+    for (keys, server) in [(printed, &server), (kept, &other)] {
+        let key = |name: &str| keys[name].as_str().unwrap();
+        assert!(key("publish_key").starts_with("pub-"));
+        assert!(key("secret_key").starts_with("sec-"));
+        let listed = run(&[
+            "keyset",
+            "list",
+            "--json",
+            "--server",
+            &server.internal,
+            "--admin-key",
+            key("admin_key"),
+        ]);
+        assert_eq!(
+            listed.yes()["keysets"][0]["subscribe_key"],
+            keys["subscribe_key"]
+        );
+    }
 }
 
 #[test]

@@ -33,6 +33,8 @@ pub(crate) fn command(arguments: &[impl AsRef<OsStr>]) -> Command {
         "USHER_SERVER",
         "USHER_ADMIN_KEY",
         "USHER_KEYSET",
+        "USHER_SECRET_KEY",
+        "USHER_API_KEY",
         "USHER_ACCOUNT",
         "USHER_MASTER_KEY",
         "USHER_MASTER_KEY_FILE",

@@ -2,6 +2,7 @@
 
 use core::net::SocketAddr;
 
+use serde_json::json;
 use token_server::{FirstKeyset, FirstStart};
 
 use crate::output::LABEL;
@@ -37,6 +38,20 @@ impl Welcome<'_> {
         }
         lines.push(String::new());
         lines.join("\n")
+    }
+
+    /// The keys for programs: one line of JSON.
+    pub(super) fn json(&self) -> String {
+        let FirstStart {
+            admin_key, keyset, ..
+        } = self.keys;
+        let keys = json!({
+            "subscribe_key": keyset.as_ref().map(|keyset| keyset.subscribe_key.as_str()),
+            "publish_key": keyset.as_ref().map(|keyset| keyset.publish_key.as_str()),
+            "secret_key": keyset.as_ref().map(|keyset| keyset.secret_key.expose()),
+            "admin_key": admin_key.as_ref().map(|key| key.expose()),
+        });
+        format!("{keys}\n")
     }
 
     fn command_line(&self, keyset: &FirstKeyset, admin_key: &str, lines: &mut Vec<String>) {
