@@ -396,6 +396,8 @@ mod http2 {
     async fn a_connection_without_a_request_is_closed() {
         let limits = ConnectionLimits {
             head: SHORT,
+            // A peer that answers no ping is waited for as long as this.
+            write: 4 * SHORT,
             ..patient()
         };
         let (listener, handler) = start(limits).await;
