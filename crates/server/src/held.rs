@@ -103,7 +103,7 @@ impl Held {
         let (kind, scope) = (token.kind(), Arc::<str>::from(token.scope()));
         let mut keys = vec![Key::Token(token.id())];
         keys.extend(token.ancestors().map(Key::Token));
-        let uuid = token.uuid().map(Arc::from);
+        let uuid = token.revoked_as().map(Arc::from);
         keys.extend(uuid.map(|uuid| Key::Uuid(kind, Arc::clone(&scope), uuid)));
         keys.push(Key::Scope(kind, scope));
         let (issued_at, expires_at) = (token.issued_at(), token.expires_at());

@@ -7,6 +7,7 @@ use token_core::{TokenKind, VerifiedClaims as _};
 use token_policy::{
     Asked, Classified, Reason, Request, Response, Targets, authorize, authorize_anonymous,
 };
+use token_store::Settings;
 use tokio::sync::Semaphore;
 use tokio::task::yield_now;
 
@@ -17,6 +18,8 @@ use crate::service::{AnyToken, Service, is_jws};
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Asking<'a> {
     pub(crate) subscribe_key: Option<&'a str>,
+    /// The account whose tokens are good, in place of a keyset's.
+    pub(crate) account: Option<&'a str>,
     /// The publish key of the path: it must belong to the subscribe key.
     pub(crate) publish_key: Option<&'a str>,
     pub(crate) token: Option<&'a str>,
@@ -36,10 +39,11 @@ impl<'a> Asking<'a> {
     pub(crate) fn of(classified: &'a Classified<'_>) -> Self {
         Self {
             subscribe_key: classified.subscribe_key,
+            account: classified.account,
             publish_key: classified.publish_key,
             token: classified.token.as_ref().map(token_policy::Token::as_str),
             uuid: classified.uuid.as_deref(),
-            caller_is_token: classified.uuid_header.is_some(),
+            caller_is_token: classified.caller_is_token,
             min_sequence: None,
         }
     }
@@ -51,7 +55,11 @@ impl<'a> Asking<'a> {
             (Some(a), Some(b)) if a != b => Err(Contradiction),
             (within, beside) => Ok(within.or(beside)),
         };
+        if self.account.is_some() && beside.subscribe_key.is_some() {
+            return Err(Contradiction);
+        }
         Ok(Self {
+            account: self.account,
             subscribe_key: agreed(self.subscribe_key, beside.subscribe_key)?,
             publish_key: agreed(self.publish_key, beside.publish_key)?,
             token: agreed(self.token, beside.token)?,
@@ -95,17 +103,26 @@ impl Undecided {
     }
 }
 
-/// The keyset that is asked about and the token that was presented, looked up. A
-/// decision borrows from it.
+/// The keyset or the account that is asked about and the token that was
+/// presented, looked up. A decision borrows from it.
 #[derive(Debug)]
 pub(crate) struct Presented {
     keyset: Option<Arc<Prepared>>,
+    account: Option<String>,
     /// The token, verified.
     pub(crate) token: Option<AnyToken>,
 }
 
 impl Presented {
     pub(crate) async fn of(service: &Service, asking: &Asking<'_>) -> Result<Self, Undecided> {
+        if let Some(account) = asking.account {
+            let token = asking.token.map(|text| verify(service, None, text));
+            return Ok(Self {
+                token: token.transpose()?,
+                keyset: None,
+                account: Some(account.to_owned()),
+            });
+        }
         let keyset = match (asking.subscribe_key, asking.token) {
             (Some(key), _) => service.keyset(key).ok_or(Undecided::UnknownKeyset)?,
             // Only `time` names no keyset: the token is good for its own.
@@ -114,8 +131,11 @@ impl Presented {
                 owner.ok_or(Undecided::InvalidToken)?
             }
             (None, None) => {
-                let (keyset, token) = (None, None);
-                return Ok(Self { keyset, token });
+                return Ok(Self {
+                    keyset: None,
+                    account: None,
+                    token: None,
+                });
             }
         };
         if asking
@@ -124,10 +144,13 @@ impl Presented {
         {
             return Err(Undecided::ForeignPublishKey);
         }
-        let token = asking.token.map(|text| verify(service, &keyset, text));
+        let token = asking
+            .token
+            .map(|text| verify(service, Some(&keyset), text));
         Ok(Self {
             token: token.transpose()?,
             keyset: Some(keyset),
+            account: None,
         })
     }
 
@@ -135,7 +158,9 @@ impl Presented {
     /// is of, if it is one of the keyset's.
     fn view(&self) -> token_policy::Keyset<'_> {
         let Some(keyset) = &self.keyset else {
-            return token_policy::Keyset::new("");
+            let mut view = token_policy::Keyset::new("");
+            view.account = self.account.as_deref();
+            return view;
         };
         let mut view = keyset.view();
         view.project = self
@@ -148,14 +173,14 @@ impl Presented {
     }
 }
 
-/// A JWS is found by its own key; whether it is good for the keyset, the decision
-/// says.
-fn verify(service: &Service, keyset: &Prepared, text: &str) -> Result<AnyToken, Undecided> {
+/// A JWS is found by its own key; whether it is good for the keyset or the
+/// account, the decision says.
+fn verify(service: &Service, keyset: Option<&Prepared>, text: &str) -> Result<AnyToken, Undecided> {
     let token = if is_jws(text) {
         let token = service.verify_jws(text);
         token.map(|token| AnyToken::Jws(Arc::new(token)))
     } else {
-        let token = service.verify(text, keyset).ok();
+        let token = keyset.and_then(|keyset| service.verify(text, keyset).ok());
         token.map(AnyToken::AccessManager)
     };
     token.ok_or(Undecided::InvalidToken)
@@ -199,12 +224,16 @@ pub(crate) fn judge<'a>(
     if asking.caller_is_token {
         request = request.by_token();
     }
-    let response = match (&presented.token, &presented.keyset) {
-        (Some(token), Some(keyset)) => {
-            let deny_list = service.deny_list(keyset.settings(), asking.min_sequence);
+    let response = match &presented.token {
+        Some(token) => {
+            let settings = match &presented.keyset {
+                Some(keyset) => keyset.settings(),
+                None => &Settings::default(),
+            };
+            let deny_list = service.deny_list(settings, asking.min_sequence);
             authorize(token, &request, service.now(), &deny_list)
         }
-        (Some(_) | None, _) => authorize_anonymous(&request),
+        None => authorize_anonymous(&request),
     };
     Judged { request, response }
 }

@@ -387,7 +387,7 @@ impl Service {
             scope: token.scope(),
             id: token.id(),
             ancestors: &ancestors,
-            uuid: token.uuid(),
+            uuid: token.revoked_as(),
             issued_at: token.issued_at(),
             expires_at: token.expires_at(),
         };

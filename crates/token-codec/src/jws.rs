@@ -12,6 +12,7 @@ mod header;
 mod jwk;
 mod key;
 mod oem;
+mod untrusted;
 mod verified;
 
 pub use claims::uuid_text;
@@ -20,4 +21,5 @@ pub use error::{JwsError, JwsKeyError};
 pub use jwk::Jwk;
 pub use key::{JwsKey, JwsKeyRecord, JwsKeys};
 pub use oem::OemClaims;
+pub use untrusted::UntrustedJws;
 pub use verified::{JwsClaims, VerifiedJws, verify_jws};

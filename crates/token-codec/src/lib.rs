@@ -24,7 +24,7 @@ pub use inspect::{UntrustedClaims, UntrustedToken};
 #[cfg(feature = "jws")]
 pub use jws::{
     ChannelAccess, CrtClaims, Jwk, JwsClaims, JwsError, JwsKey, JwsKeyError, JwsKeyRecord, JwsKeys,
-    OemClaims, Product, VerifiedJws, uuid_text, verify_jws,
+    OemClaims, Product, UntrustedJws, VerifiedJws, uuid_text, verify_jws,
 };
 #[cfg(feature = "jws")]
 pub use key::TokenJwk;

@@ -44,7 +44,7 @@ pub use identity::{TokenId, TokenKind};
 pub use keyset::{PublishKey, SubscribeKey};
 pub use meta::{Meta, MetaValue};
 pub use pattern::PatternText;
-pub use permission::{Permission, Permissions};
+pub use permission::{CUSTOMER_PERMISSIONS, Permission, Permissions};
 pub use resource::{Category, ResourceKind, ResourceName};
 pub use revocation::{NoRevocations, Revocations, RevokedBy, Standing, Subject};
 pub use time::{TtlMinutes, UnixSeconds};

@@ -203,3 +203,24 @@ impl fmt::Display for Permissions {
         Ok(())
     }
 }
+
+/// The permissions of a customer (oem 2): they are on no resource, and none
+/// implies another.
+pub const CUSTOMER_PERMISSIONS: [&str; 16] = [
+    "business-object:read",
+    "business-object:write",
+    "business-object:update:activation",
+    "business-object:write:config",
+    "business-object:update:map",
+    "dashboard:read",
+    "dashboard:write",
+    "decision:read",
+    "decision:read:config",
+    "decision:read:rule",
+    "decision:write",
+    "decision:update:activation",
+    "decision:write:config",
+    "decision:update:rule",
+    "metric:read",
+    "metric:write",
+];

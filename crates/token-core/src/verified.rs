@@ -36,6 +36,12 @@ pub trait VerifiedClaims {
     /// The uuid that the token is bound to.
     fn uuid(&self) -> Option<&str>;
 
+    /// The name under which its tokens are revoked together: the uuid, or the
+    /// customer of a token of one.
+    fn revoked_as(&self) -> Option<&str> {
+        self.uuid()
+    }
+
     /// The permissions of the entry that is exactly `name`, or none.
     fn named(&self, kind: ResourceKind, name: &str) -> Permissions;
 
@@ -47,4 +53,12 @@ pub trait VerifiedClaims {
 
     /// Whether the listing of `category` is granted.
     fn category(&self, category: Category) -> bool;
+
+    /// Whether a customer's permission is granted, one of
+    /// [`CUSTOMER_PERMISSIONS`](crate::CUSTOMER_PERMISSIONS). Only tokens of
+    /// customers grant any.
+    fn customer_permission(&self, permission: &str) -> bool {
+        let _ = permission;
+        false
+    }
 }

@@ -24,6 +24,9 @@ pub struct Classified<'a> {
     pub family: Family,
     /// The subscribe key of the path. Only `time` has none.
     pub subscribe_key: Option<&'a str>,
+    /// The account whose tokens are good for it, in place of a keyset's: what a
+    /// rule file of an account says.
+    pub account: Option<&'a str>,
     /// The publish key of the path, if that has one. It must belong to the
     /// subscribe key: the caller checks.
     pub publish_key: Option<&'a str>,
@@ -35,6 +38,8 @@ pub struct Classified<'a> {
     pub signature: Option<Token<'a>>,
     /// The parameter `timestamp`, not looked at.
     pub timestamp: Option<Cow<'a, str>>,
+    /// Whether the caller is whoever the token is bound to.
+    pub caller_is_token: bool,
     /// The header in which the upstream learns the uuid of the token, when the
     /// caller is whoever the token is bound to. What the client sent under this
     /// name must never reach the upstream.
@@ -55,6 +60,8 @@ pub(crate) enum What<'a> {
         access: Access,
         /// What is needed on each target.
         needed: Vec<Permissions>,
+        /// What a customer needs.
+        customer: &'a [Box<str>],
     },
 }
 
@@ -67,6 +74,8 @@ pub(crate) enum Access {
     Token,
     /// Whoever holds what is needed.
     Needs,
+    /// A customer that holds what is needed.
+    Customer,
 }
 
 impl Classified<'_> {
@@ -79,12 +88,14 @@ impl Classified<'_> {
                 name,
                 access,
                 needed,
+                customer,
             } => Asked::Rule {
                 name,
                 requirement: match access {
                     Access::Public => Requirement::Public,
                     Access::Token => Requirement::Token,
                     Access::Needs => Requirement::Each(needed),
+                    Access::Customer => Requirement::Customer(customer),
                 },
             },
         }
@@ -100,9 +111,10 @@ impl Classified<'_> {
     #[must_use]
     pub fn request<'r>(&'r self, keyset: Keyset<'r>) -> Request<'r> {
         let request = Request::new(keyset, self.asked(), self.targets());
-        match self.uuid_header {
-            Some(_) => request.by_token(),
-            None => request.by(self.uuid.as_deref()),
+        if self.caller_is_token {
+            request.by_token()
+        } else {
+            request.by(self.uuid.as_deref())
         }
     }
 }
@@ -168,6 +180,7 @@ pub fn classify<'a>(
     Ok(Classified {
         family: row.family,
         subscribe_key: path.subscribe_key,
+        account: None,
         publish_key: path.publish_key,
         uuid: query.uuid.map(caller).transpose()?,
         token: credential(query.auth, "`auth`")?,
@@ -176,6 +189,7 @@ pub fn classify<'a>(
             .timestamp
             .map(|raw| decode(raw, "`timestamp`"))
             .transpose()?,
+        caller_is_token: false,
         uuid_header: None,
         upgrade: false,
         what: What::Operation(operation),

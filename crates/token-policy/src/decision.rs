@@ -50,6 +50,7 @@ pub const fn authorize_anonymous<'r>(request: &Request<'r>) -> Response<'r> {
         | Requirement::Listing(_)
         | Requirement::Names(_)
         | Requirement::Each(_)
+        | Requirement::Customer(_)
         | Requirement::Collection(_)
         | Requirement::Record(_)
         | Requirement::NewRecord(_) => Response::deny(Reason::TokenRequired),
@@ -71,7 +72,7 @@ fn check_token<T: VerifiedClaims>(
         return Err(Reason::AccessManagerDisabled);
     }
     let uuid = token.uuid();
-    check_in_force(token, uuid, now, revocations)?;
+    in_force(token, now, revocations)?;
     match uuid {
         None if request.caller_is_token && !is_public(request) => Err(Reason::UuidRequired),
         Some(bound) if !request.caller_is_token && request.uuid != Some(bound) => {
@@ -94,15 +95,6 @@ pub fn in_force<T: VerifiedClaims>(
     now: UnixSeconds,
     revocations: &impl Revocations,
 ) -> Result<(), Reason> {
-    check_in_force(token, token.uuid(), now, revocations)
-}
-
-fn check_in_force<T: VerifiedClaims>(
-    token: &T,
-    uuid: Option<&str>,
-    now: UnixSeconds,
-    revocations: &impl Revocations,
-) -> Result<(), Reason> {
     let issued_at = token.issued_at();
     if issued_at > now.saturating_add(ISSUED_AHEAD_SECONDS_MAX) {
         let seconds_ahead = issued_at.seconds_since(now);
@@ -112,7 +104,7 @@ fn check_in_force<T: VerifiedClaims>(
     if now >= token.expires_at() {
         return Err(Reason::Expired { seconds_ago });
     }
-    match standing(token, uuid, revocations)? {
+    match standing(token, revocations)? {
         Standing::Good => Ok(()),
         Standing::Revoked { by, at } => Err(Reason::Revoked { by, at }),
         Standing::Expired => Err(Reason::Expired { seconds_ago }),
@@ -127,7 +119,6 @@ const fn is_public(request: &Request<'_>) -> bool {
 
 fn standing<T: VerifiedClaims>(
     token: &T,
-    uuid: Option<&str>,
     revocations: &impl Revocations,
 ) -> Result<Standing, Reason> {
     let mut ancestors = [TokenId([0; 16]); ANCESTORS_MAX];
@@ -141,7 +132,7 @@ fn standing<T: VerifiedClaims>(
         scope: token.scope(),
         id: token.id(),
         ancestors: ancestors.get(..known).unwrap_or(&ancestors),
-        uuid,
+        uuid: token.revoked_as(),
         issued_at: token.issued_at(),
         expires_at: token.expires_at(),
     }))
@@ -159,6 +150,7 @@ fn check_requirement<'r, T: VerifiedClaims>(token: &T, request: &Request<'r>) ->
             Response::deny(Reason::TargetUnexpected)
         }
         Requirement::Each(_) => check_each(token, request),
+        Requirement::Customer(needed) => check_customer(token, needed),
         Requirement::Collection(permission) => {
             if !request.targets.names().is_empty() {
                 return Response::deny(Reason::TargetUnexpected);
@@ -210,6 +202,27 @@ fn check_record<'r, T: VerifiedClaims>(token: &T, request: &Request<'r>) -> Resp
         None => Response::deny(Reason::TargetRequired),
         Some(kind) if !is_record(kind) => Response::deny(Reason::TargetUnexpected),
         Some(_) => check_each(token, request),
+    }
+}
+
+/// Every one of them; none implies another (oem 2).
+fn check_customer<'r, T: VerifiedClaims>(token: &T, needed: &'r [Box<str>]) -> Response<'r> {
+    if needed.is_empty() {
+        return Response::deny(Reason::TargetRequired);
+    }
+    let lacking = needed
+        .iter()
+        .filter(|permission| !token.customer_permission(permission));
+    let missing: Vec<_> = lacking
+        .map(|permission| Missing {
+            wanted: Wanted::Customer(permission),
+            permissions: Permissions::NONE,
+        })
+        .collect();
+    if missing.is_empty() {
+        Response::allow()
+    } else {
+        Response::lacking(missing)
     }
 }
 

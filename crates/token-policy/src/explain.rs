@@ -125,6 +125,7 @@ fn matched<'a, T: VerifiedClaims>(token: &'a T, request: &Request<'a>) -> Vec<Ma
         Requirement::NewRecord(permission) if request.targets.names().is_empty() => {
             matched_collection(token, request, permission.into(), &mut matches);
         }
+        Requirement::Customer(needed) => matches.extend(matched_customer(token, needed)),
         Requirement::Names(_)
         | Requirement::Each(_)
         | Requirement::Record(_)
@@ -141,6 +142,21 @@ fn matched_category<'a, T: VerifiedClaims>(token: &T, category: Category) -> Opt
         permissions: Category::PERMISSIONS,
         by: MatchedBy::Name,
         entry: category.json_name(),
+    })
+}
+
+fn matched_customer<'a, T: VerifiedClaims>(
+    token: &'a T,
+    needed: &'a [Box<str>],
+) -> impl Iterator<Item = Match<'a>> {
+    let held = needed
+        .iter()
+        .filter(|permission| token.customer_permission(permission));
+    held.map(|permission| Match {
+        wanted: Wanted::Customer(permission),
+        permissions: Permissions::NONE,
+        by: MatchedBy::Name,
+        entry: permission,
     })
 }
 
@@ -207,7 +223,8 @@ fn matched_names<'a, T: VerifiedClaims>(
 }
 
 impl Remedy {
-    /// The grants that add everything that is missing; `None` when nothing is.
+    /// The grants that add everything that is missing; `None` when nothing is,
+    /// or when no grant can: a customer is given its permissions elsewhere.
     fn of(missing: &[Missing<'_>]) -> Option<Self> {
         let mut grant = Grants::new();
         for missing in missing {
@@ -221,6 +238,7 @@ impl Remedy {
                     grant.allow_pattern(kind, everything, missing.permissions);
                 }
                 Wanted::Category(category) => grant.allow_category(category),
+                Wanted::Customer(_) => return None,
             }
         }
         (!grant.is_empty()).then_some(Self { grant })

@@ -48,6 +48,7 @@ impl ListMode {
 #[non_exhaustive]
 pub struct Keyset<'a> {
     /// The subscribe key: an Access Manager token of another one is denied.
+    /// Empty where only the tokens of an account are good.
     pub subscribe_key: &'a str,
     /// The project whose CRT tokens are good for it, if there is one.
     pub project: Option<&'a str>,
@@ -300,6 +301,7 @@ impl<'a> Request<'a> {
             | Requirement::Token
             | Requirement::SecretKey
             | Requirement::Listing(_)
+            | Requirement::Customer(_)
             | Requirement::Collection(_) => None,
         }
     }

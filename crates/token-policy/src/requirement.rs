@@ -24,6 +24,9 @@ pub enum Requirement<'a> {
     /// Permissions on each name of the request, in the order of its targets: what
     /// the rules of a rule file require.
     Each(&'a [Permissions]),
+    /// Each of these permissions of a customer: what the rules of an account
+    /// require (oem 2).
+    Customer(&'a [Box<str>]),
     /// The permission on the whole DataSync collection (contract 10.4).
     Collection(Permission),
     /// The permission on the named DataSync record.

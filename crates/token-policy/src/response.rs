@@ -186,24 +186,28 @@ pub enum Wanted<'a> {
     Collection(ResourceKind),
     /// A category.
     Category(Category),
+    /// A permission of a customer, which is on nothing: `dashboard:read`.
+    Customer(&'a str),
 }
 
 impl<'a> Wanted<'a> {
-    /// The kind in JSON: that of the resource, or `category`.
+    /// The kind in JSON: that of the resource, `category`, or `customer` for a
+    /// permission of a customer.
     #[must_use]
     pub const fn kind_name(&self) -> &'static str {
         match self {
             Self::Name { kind, .. } | Self::Collection(kind) => kind.name(),
             Self::Category(_) => "category",
+            Self::Customer(_) => "customer",
         }
     }
 
     /// The name in JSON: that of the resource, `.*` for a whole collection,
-    /// `channels` or `uuids` for a category.
+    /// `channels` or `uuids` for a category, the permission of a customer.
     #[must_use]
     pub const fn name(&self) -> &'a str {
         match self {
-            Self::Name { name, .. } => name,
+            Self::Name { name, .. } | Self::Customer(name) => name,
             Self::Collection(_) => ".*",
             Self::Category(category) => category.json_name(),
         }
@@ -216,7 +220,7 @@ impl<'a> Wanted<'a> {
 pub struct Missing<'a> {
     /// On what.
     pub wanted: Wanted<'a>,
-    /// Which; never none.
+    /// Which; none only for a permission of a customer, which names itself.
     pub permissions: Permissions,
 }
 

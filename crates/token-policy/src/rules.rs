@@ -5,6 +5,7 @@ mod automaton;
 mod compile;
 mod cuts;
 mod file;
+mod owner;
 mod path;
 mod request;
 mod source;
@@ -27,7 +28,7 @@ pub use self::source::{HeaderFault, Headers, NoHeaders};
 
 /// The rules of one or more rule files, compiled into one automaton.
 ///
-/// A rule file says for one keyset where the token and the caller's uuid come
+/// A rule file says for one keyset, or for one account, where the token and the caller's uuid come
 /// from, and which request needs which permission:
 ///
 /// ```
@@ -68,11 +69,48 @@ pub struct RuleSet {
 /// What a file says for all its rules.
 #[derive(Debug)]
 struct RuleFile {
-    keyset: Box<str>,
+    owner: Owner,
     token: TokenSources,
     caller: Option<Caller>,
     /// The names of all parameters that its rules read.
     parameters: Vec<Box<str>>,
+}
+
+/// Whose tokens are good for the requests of a file.
+#[derive(Debug)]
+enum Owner {
+    /// The subscribe key of a keyset.
+    Keyset(Box<str>),
+    /// The number of an account, whose customers have tokens.
+    Account(Box<str>),
+}
+
+impl Owner {
+    fn keyset(&self) -> Option<&str> {
+        match self {
+            Self::Keyset(key) => Some(key),
+            Self::Account(_) => None,
+        }
+    }
+
+    fn account(&self) -> Option<&str> {
+        match self {
+            Self::Account(number) => Some(number),
+            Self::Keyset(_) => None,
+        }
+    }
+}
+
+impl RuleFile {
+    /// A token of an account says by itself who its user is, unless the file
+    /// says where else that stands.
+    const fn caller_is_token(&self) -> bool {
+        match &self.caller {
+            Some(Caller::Token { .. }) => true,
+            Some(Caller::Query(_) | Caller::Header(_) | Caller::Capture(_)) => false,
+            None => matches!(self.owner, Owner::Account(_)),
+        }
+    }
 }
 
 /// Where a token may be. A request with two is refused.
@@ -106,6 +144,8 @@ struct Rule {
     captures: Vec<Capture>,
     access: Access,
     needs: Vec<RuleNeed>,
+    /// The permissions that a customer needs.
+    customer: Vec<Box<str>>,
     upgrade: bool,
 }
 
@@ -149,7 +189,7 @@ impl RuleSet {
 
     /// The subscribe keys of the keysets that the files are for.
     pub fn subscribe_keys(&self) -> impl Iterator<Item = &str> {
-        self.files.iter().map(|file| &*file.keyset)
+        self.files.iter().filter_map(|file| file.owner.keyset())
     }
 
     /// The headers in which upstreams learn the uuid of a token. A request of a

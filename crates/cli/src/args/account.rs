@@ -161,7 +161,14 @@ pub(crate) enum CustomerVerb {
         #[command(flatten)]
         account: Account,
     },
-    /// Delete a customer; its keysets are free again.
+    /// Revoke every token of a customer issued so far.
+    Revoke {
+        /// Its id, also of one that was deleted.
+        customer: String,
+        #[command(flatten)]
+        account: Account,
+    },
+    /// Delete a customer; its keysets are free again, its tokens stay good.
     Delete {
         /// Its id.
         customer: String,

@@ -101,6 +101,10 @@ pub(super) fn customer(verb: &CustomerVerb, output: &Output) -> Result<Exit, Fai
             let body = json!({ "keysets": keysets });
             call(account, &path, Call::Post(body), output)
         }
+        CustomerVerb::Revoke { customer, account } => {
+            let body = json!({ "customer": customer });
+            call(account, "/revocations", Call::Post(body), output)
+        }
         CustomerVerb::Delete { customer, account } => {
             let path = format!("/customers/{}", segment(customer)?);
             call(account, &path, Call::Delete, output)

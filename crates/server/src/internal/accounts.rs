@@ -1,10 +1,15 @@
 //! `/v1/accounts`: who issues customer access tokens (oem 1, 3).
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::{Method, Response, StatusCode};
 use serde::Serialize;
 use serde_json::{Value, json as value};
-use token_store::{Account, AccountChange, AccountChanged, AccountStep, Secret};
+use token_core::{ResourceName, TokenKind};
+use token_store::{
+    Account, AccountChange, AccountChanged, AccountStep, Outcome, Revocation, Secret,
+};
 
 use crate::error::{ApiError, ErrorCode, json};
 use crate::fields::Fields;
@@ -25,6 +30,7 @@ pub(super) enum Place<'a> {
     Customers(&'a str),
     Customer(&'a str, &'a str),
     CustomerKeysets(&'a str, &'a str),
+    Revocations(&'a str),
 }
 
 impl<'a> Place<'a> {
@@ -42,6 +48,7 @@ impl<'a> Place<'a> {
             [id, "keysets", keyset] => Self::Keyset(id, keyset),
             [id, "customers"] => Self::Customers(id),
             [id, "customers", customer] => Self::Customer(id, customer),
+            [id, "revocations"] => Self::Revocations(id),
             [id, "customers", customer, "keysets"] => Self::CustomerKeysets(id, customer),
             _ => return None,
         })
@@ -53,7 +60,10 @@ impl<'a> Place<'a> {
                 &[Method::GET, Method::POST]
             }
             Self::One(_) | Self::Customer(..) => &[Method::GET, Method::DELETE],
-            Self::Rotate(_) | Self::ApiKeys(_) | Self::CustomerKeysets(..) => &[Method::POST],
+            Self::Rotate(_)
+            | Self::ApiKeys(_)
+            | Self::CustomerKeysets(..)
+            | Self::Revocations(_) => &[Method::POST],
             Self::ApiKey(..) | Self::Application(..) | Self::Keyset(..) => &[Method::DELETE],
         }
     }
@@ -71,7 +81,8 @@ impl<'a> Place<'a> {
             | Self::Keyset(id, _)
             | Self::Customers(id)
             | Self::Customer(id, _)
-            | Self::CustomerKeysets(id, _) => Some(id),
+            | Self::CustomerKeysets(id, _)
+            | Self::Revocations(id) => Some(id),
         }
     }
 }
@@ -84,6 +95,9 @@ pub(super) async fn respond(
 ) -> Result<Response<Bytes>, ApiError> {
     if method == Method::GET {
         return show(service, place);
+    }
+    if let Place::Revocations(id) = place {
+        return revoke(service, id, body).await;
     }
     let change = match place.account() {
         None => create(body)?,
@@ -149,6 +163,7 @@ fn step(place: Place<'_>, method: &Method, body: &[u8]) -> Result<Option<Account
         | Place::ApiKey(..)
         | Place::Application(..)
         | Place::Keyset(..)
+        | Place::Revocations(_)
         | Place::Customer(..) => return Err(super::no_such_route()),
     };
     fields.finish()?;
@@ -174,8 +189,65 @@ fn removal(place: Place<'_>) -> Result<Option<AccountStep>, ApiError> {
         | Place::Applications(_)
         | Place::Keysets(_)
         | Place::Customers(_)
+        | Place::Revocations(_)
         | Place::CustomerKeysets(..) => return Err(super::no_such_route()),
     }))
+}
+
+/// Denies every token of a customer, or of the account, issued so far. The
+/// customer may be gone: its tokens outlive it.
+async fn revoke(service: &Service, id: &str, body: &[u8]) -> Result<Response<Bytes>, ApiError> {
+    let account = account(service, id)?;
+    let mut fields = Fields::parse(body)?;
+    let customer = fields.text("customer")?;
+    let all = fields.has("all") && fields.flag("all")?;
+    fields.finish()?;
+    let (kind, scope, until) = (TokenKind::Oem, account.scope(), None);
+    let (revocation, name) = match (customer, all) {
+        (Some(customer), false) => {
+            ResourceName::check(&customer).map_err(|cause| {
+                let message = cause.to_string();
+                ErrorCode::InvalidRequest.because(message).at("customer")
+            })?;
+            let uuid = customer.clone();
+            let of_customer = Revocation::Uuid {
+                kind,
+                scope,
+                uuid,
+                until,
+            };
+            (of_customer, Some(customer))
+        }
+        (None, true) => (Revocation::Keyset { kind, scope, until }, None),
+        _ => {
+            return Err(
+                ErrorCode::InvalidRequest.because("give exactly one of `customer` and `all`")
+            );
+        }
+    };
+    let revoked = service.revoke(vec![revocation]).await?;
+    let until = match revoked.outcomes.first() {
+        Some(Outcome::Revoked { until } | Outcome::Already { until }) => until.map(|until| until.0),
+        Some(Outcome::Expired) | None => None,
+    };
+    let status = if revoked.is_done {
+        StatusCode::OK
+    } else {
+        StatusCode::ACCEPTED
+    };
+    let body = value!({
+        "kind": if name.is_some() { "customer" } else { "account" },
+        "customer": name,
+        "until": until,
+        "propagated": revoked.propagated,
+        "sequence": revoked.sequence,
+    });
+    Ok(json(status, &body))
+}
+
+fn account(service: &Service, id: &str) -> Result<Arc<Account>, ApiError> {
+    let account = service.store().account(number(id, "account")?);
+    account.ok_or_else(|| ErrorCode::NotFound.because("no account has this id"))
 }
 
 fn number(text: &str, what: &str) -> Result<u64, ApiError> {
@@ -189,8 +261,7 @@ fn show(service: &Service, place: Place<'_>) -> Result<Response<Bytes>, ApiError
         let accounts: Vec<Shown<'_>> = accounts.iter().map(|held| Shown::of(held)).collect();
         return Ok(json(StatusCode::OK, &value!({ "accounts": accounts })));
     };
-    let account = service.store().account(number(id, "account")?);
-    let account = account.ok_or_else(|| ErrorCode::NotFound.because("no account has this id"))?;
+    let account = account(service, id)?;
     let body = match place {
         Place::Applications(_) => value!({ "applications": applications(&account) }),
         Place::Keysets(_) => value!({ "keysets": keysets(&account) }),
@@ -210,6 +281,7 @@ fn show(service: &Service, place: Place<'_>) -> Result<Response<Bytes>, ApiError
         | Place::ApiKey(..)
         | Place::Application(..)
         | Place::Keyset(..)
+        | Place::Revocations(_)
         | Place::CustomerKeysets(..) => value!({ "account": Shown::of(&account) }),
     };
     Ok(json(StatusCode::OK, &body))

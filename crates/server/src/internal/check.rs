@@ -154,6 +154,7 @@ impl Question {
             publish_key: None,
             token: self.token.as_deref(),
             uuid: self.uuid.as_deref(),
+            account: None,
             caller_is_token: false,
             min_sequence: self.min_sequence.as_deref(),
         }

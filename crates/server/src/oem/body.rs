@@ -3,30 +3,9 @@
 use std::collections::BTreeMap;
 
 use token_core::limits::{OEM_ID_CHARS_MAX, OEM_LIFE_SECONDS_MAX};
-use token_core::{MetaValue, ResourceName};
+use token_core::{CUSTOMER_PERMISSIONS, MetaValue, ResourceName};
 
 use crate::grant_body::{BodyFault, parse_object};
-
-/// The permissions that there are (oem 2), each by itself: none implies
-/// another.
-pub(super) const PERMISSIONS: [&str; 16] = [
-    "business-object:read",
-    "business-object:write",
-    "business-object:update:activation",
-    "business-object:write:config",
-    "business-object:update:map",
-    "dashboard:read",
-    "dashboard:write",
-    "decision:read",
-    "decision:read:config",
-    "decision:read:rule",
-    "decision:write",
-    "decision:update:activation",
-    "decision:write:config",
-    "decision:update:rule",
-    "metric:read",
-    "metric:write",
-];
 
 /// How long a token lives when nothing is said, in seconds: `1h`.
 const SECONDS_DEFAULT: u64 = 3_600;
@@ -104,7 +83,7 @@ fn permissions(object: &mut Object) -> Result<Vec<String>, String> {
     let wrong = || {
         format!(
             "each value in permissions must be one of the following values: {}",
-            PERMISSIONS.join(", ")
+            CUSTOMER_PERMISSIONS.join(", ")
         )
     };
     let Some(MetaValue::Array(values)) = object.remove("permissions") else {
@@ -118,7 +97,7 @@ fn permissions(object: &mut Object) -> Result<Vec<String>, String> {
         let MetaValue::Text(name) = value else {
             return Err(wrong());
         };
-        if !PERMISSIONS.contains(&name.as_str()) {
+        if !CUSTOMER_PERMISSIONS.contains(&name.as_str()) {
             return Err(wrong());
         }
         if !permissions.contains(&name) {

@@ -87,6 +87,10 @@ impl VerifiedClaims for AnyToken {
         ask!(self, uuid)
     }
 
+    fn revoked_as(&self) -> Option<&str> {
+        ask!(self, revoked_as)
+    }
+
     fn named(&self, kind: ResourceKind, name: &str) -> Permissions {
         ask!(self, named, kind, name)
     }
@@ -101,6 +105,10 @@ impl VerifiedClaims for AnyToken {
 
     fn category(&self, category: Category) -> bool {
         ask!(self, category, category)
+    }
+
+    fn customer_permission(&self, permission: &str) -> bool {
+        ask!(self, customer_permission, permission)
     }
 }
 

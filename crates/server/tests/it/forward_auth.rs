@@ -2,6 +2,7 @@
 //! contract 5, 6. Attacks F01 to F04; F05 and F06 are in `proxies`.
 
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -89,10 +90,24 @@ needs = [{ channel = "{room}", permissions = ["read"] }]
 
 /// A service that trusts this machine. It goes with its server.
 pub(crate) async fn trusting() -> (Harness, Server) {
-    caching(0).await
+    let (harness, server, _) = started(0).await;
+    (harness, server)
 }
 
 async fn caching(seconds: u64) -> (Harness, Server) {
+    let (harness, server, _) = started(seconds).await;
+    (harness, server)
+}
+
+/// The same with the rules of another file.
+pub(crate) async fn replace_rules(server: &Server, config: &Config, file: &Path) {
+    let mut config = config.clone();
+    config.rules = vec![file.to_owned()];
+    server.reload(config).await.unwrap();
+}
+
+/// A service that trusts this machine, and its configuration.
+pub(crate) async fn started(seconds: u64) -> (Harness, Server, Config) {
     let dir = tempfile::tempdir().unwrap();
     let clock = TestClock::at(NOW - 100);
     let mut config = Config::default();
@@ -103,7 +118,9 @@ async fn caching(seconds: u64) -> (Harness, Server) {
     let rules = dir.path().join("rules.toml");
     std::fs::write(&rules, RULES).unwrap();
     config.rules = vec![rules];
-    let server = Server::start_at(config, clock.clone()).await.unwrap();
+    let server = Server::start_at(config.clone(), clock.clone())
+        .await
+        .unwrap();
     clock.advance(100);
     let service = server.service().clone();
     let harness = Harness {
@@ -112,7 +129,7 @@ async fn caching(seconds: u64) -> (Harness, Server) {
         dir,
     };
     harness.create(SUBSCRIBE_KEY, SECRET_KEY, json!({})).await;
-    (harness, server)
+    (harness, server, config)
 }
 
 const TRUSTED: &str = "127.0.0.1";

@@ -19,7 +19,7 @@ const PATH: &str = "/v2/oem/access-token";
 pub(crate) struct World {
     pub(crate) harness: Harness,
     pub(crate) account: u64,
-    application: u64,
+    pub(crate) application: u64,
     other_application: u64,
 }
 
@@ -30,7 +30,11 @@ impl World {
 
     /// With these settings of the keyset.
     pub(crate) async fn with(settings: Value) -> Self {
-        let harness = Harness::with(settings).await;
+        Self::on(Harness::with(settings).await).await
+    }
+
+    /// On a service that has the keyset.
+    pub(crate) async fn on(harness: Harness) -> Self {
         let body = json!({"name": "Partner", "api_key": API_KEY});
         let made = harness.admin("POST", "/v1/accounts", &body).await;
         assert_eq!(made.status, 201, "{}", made.body);
@@ -55,12 +59,12 @@ impl World {
         made["id"].as_u64().unwrap()
     }
 
-    async fn admin(&self, method: &str, rest: &str, body: &Value) -> Reply {
+    pub(crate) async fn admin(&self, method: &str, rest: &str, body: &Value) -> Reply {
         let path = format!("/v1/accounts/{}{rest}", self.account);
         self.harness.admin(method, &path, body).await
     }
 
-    async fn made(&self, what: &str, body: &Value) -> Value {
+    pub(crate) async fn made(&self, what: &str, body: &Value) -> Value {
         let made = self.admin("POST", &format!("/{what}"), body).await;
         assert_eq!(made.status, 201, "{}", made.body);
         made.json()
@@ -83,7 +87,15 @@ impl World {
     }
 
     pub(crate) async fn token(&self) -> String {
-        let reply = self.ask(&self.wanted()).await;
+        self.token_with(&["dashboard:read"], "acme").await
+    }
+
+    /// A token of a customer with these permissions.
+    pub(crate) async fn token_with(&self, permissions: &[&str], customer: &str) -> String {
+        let mut wanted = self.wanted();
+        wanted["permissions"] = json!(permissions);
+        wanted["externalId"] = json!(customer);
+        let reply = self.ask(&wanted).await;
         assert_eq!(reply.status, 200, "{}", reply.body);
         reply.json()["accessToken"].as_str().unwrap().to_owned()
     }

@@ -1,6 +1,7 @@
 //! Usher behind real proxies, with the configurations of `docs/proxies`: what
 //! reaches the application is what Usher allowed. Attacks F01 to F06.
 
+mod dashboards;
 mod exchange;
 mod relay;
 pub(crate) mod running;

@@ -235,6 +235,13 @@ impl VerifiedClaims for VerifiedJws {
         }
     }
 
+    fn revoked_as(&self) -> Option<&str> {
+        match &self.claims {
+            JwsClaims::Crt(claims) => Some(&claims.member_id),
+            JwsClaims::Oem(claims) => Some(&claims.customer_id),
+        }
+    }
+
     fn named(&self, kind: ResourceKind, name: &str) -> Permissions {
         match &self.claims {
             JwsClaims::Crt(claims) if kind == ResourceKind::Channel => claims
@@ -257,5 +264,12 @@ impl VerifiedClaims for VerifiedJws {
 
     fn category(&self, _: Category) -> bool {
         false
+    }
+
+    fn customer_permission(&self, permission: &str) -> bool {
+        match &self.claims {
+            JwsClaims::Oem(claims) => claims.permissions.iter().any(|held| held == permission),
+            JwsClaims::Crt(_) => false,
+        }
     }
 }

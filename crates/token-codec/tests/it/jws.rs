@@ -1,5 +1,5 @@
 //! The JWS dialects. signalwire 3, signalwire 5, oem 2, oem 4; attacks J01 to
-//! J07, J09, T09, T13.
+//! J09, T09, T13.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use ring::signature::{Ed25519KeyPair, KeyPair as _};
 use serde::Deserialize;
 use token_codec::{
     ChannelAccess, CrtClaims, JwsClaims, JwsError, JwsKey, JwsKeyError, JwsKeyRecord, JwsKeys,
-    OemClaims, Product, verify_jws,
+    OemClaims, Product, UntrustedJws, verify_jws,
 };
 use token_core::limits::{
     CRT_CHANNELS_MAX, CRT_MEMBER_CHARS_MAX, CRT_NAME_CHARS_MAX, CRT_STATE_CHARS_MAX,
@@ -422,4 +422,67 @@ fn a_public_key_is_named_by_its_thumbprint() {
         "alg": "EdDSA", "use": "sig"});
     assert_eq!(jwk, expected);
     assert!(JwsKey::hs512(&[7; 64]).unwrap().jwk().is_none());
+}
+
+/// The order of the group of Ed25519 (RFC 8032 section 5.1), little-endian.
+const ORDER: [u8; 32] = [
+    0xED, 0xD3, 0xF5, 0x5C, 0x1A, 0x63, 0x12, 0x58, 0xD6, 0x9C, 0xF7, 0xA2, 0xDE, 0xF9, 0xDE, 0x14,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x10,
+];
+
+/// J08: a second signature for the same claims, (R, S + L), which a lenient
+/// verifier takes. It is none; and were it one, the identity is the `jti`.
+#[test]
+fn the_twin_of_a_signature_is_none() {
+    let good = file().good;
+    let keys = JwsKeys::new(good.records()).unwrap();
+    let token = good.records()[1]
+        .sign(&JwsClaims::Oem(oem()), None)
+        .unwrap();
+    assert!(verify_jws(&token, &keys).is_ok());
+    let (signed, signature) = token.rsplit_once('.').unwrap();
+    let mut twin = URL_SAFE_NO_PAD.decode(signature).unwrap();
+    let mut carry = 0_u16;
+    for (byte, add) in twin[32..].iter_mut().zip(ORDER) {
+        carry += u16::from(*byte) + u16::from(add);
+        *byte = carry.to_le_bytes()[0];
+        carry >>= 8;
+    }
+    assert_eq!(carry, 0, "S + L has 32 bytes");
+    let twin = format!("{signed}.{}", URL_SAFE_NO_PAD.encode(twin));
+    assert_eq!(verify_jws(&twin, &keys).unwrap_err(), JwsError::Signature);
+    let (one, two) = (UntrustedJws::parse(&token), UntrustedJws::parse(&twin));
+    assert_eq!(one.unwrap().id_untrusted(), two.unwrap().id_untrusted());
+}
+
+/// What a token says is read without a key, by the same rules of form.
+#[test]
+fn a_token_is_inspected_without_a_key() {
+    let good = file().good;
+    for (record, claims, kind) in [
+        (0, JwsClaims::Crt(crt()), TokenKind::Crt),
+        (1, JwsClaims::Oem(oem()), TokenKind::Oem),
+    ] {
+        let token = good.records()[record].sign(&claims, None).unwrap();
+        let read = UntrustedJws::parse(&token).unwrap();
+        assert_eq!(read.kind_untrusted(), Some(kind));
+        assert_eq!(read.claims_untrusted()["iat"], ISSUED_AT);
+        assert_eq!(
+            read.header_untrusted()["kid"],
+            good.records()[record].key_id
+        );
+        let verified = verify_jws(&token, &JwsKeys::new(good.records()).unwrap()).unwrap();
+        assert_eq!(read.id_untrusted(), Some(verified.id()));
+        for broken in [
+            format!("{token}."),
+            format!("{token}="),
+            token.replace('.', ""),
+        ] {
+            assert!(UntrustedJws::parse(&broken).is_err(), "{broken}");
+        }
+    }
+    // J07: nothing stands twice, also where nobody verifies.
+    let twice = URL_SAFE_NO_PAD.encode(br#"{"alg":"HS512","alg":"none"}"#);
+    let text = format!("{twice}.{}.AA", URL_SAFE_NO_PAD.encode(b"{}"));
+    assert_eq!(UntrustedJws::parse(&text).unwrap_err(), JwsError::Header);
 }

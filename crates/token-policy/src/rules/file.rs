@@ -1,16 +1,16 @@
 //! One rule file: from TOML to rules, each on its own.
 
-use token_core::limits::KEY_CHARS_MAX;
 use token_core::{Permission, Permissions, ResourceKind};
 use toml::Spanned;
 use toml::de::DeValue;
 
 use crate::classify::Access;
 
+use super::owner::{check_sort, customer, owner};
 use super::path::Path;
 use super::template::Template;
 use super::toml::{Keys, Source, Span};
-use super::{Caller, Capture, Rule, RuleFile, RuleNeed, TokenSources};
+use super::{Caller, Capture, Owner, Rule, RuleFile, RuleNeed, TokenSources};
 
 /// A rule and where it stands.
 pub(super) struct Placed {
@@ -23,14 +23,14 @@ pub(super) struct Placed {
 pub(super) fn read(source: &mut Source<'_>, file: usize) -> Option<(RuleFile, Vec<Placed>)> {
     let document = source.document()?;
     let mut keys = Keys::of(document.span(), document.get_ref());
-    let keyset = keyset(source, &mut keys);
+    let owner = owner(source, &mut keys);
     let token = tokens(source, &mut keys);
     let caller = caller(source, &mut keys);
     let mut rules = Vec::new();
     match keys.take("rule") {
         Some(list) => {
             for item in source.list(list, "`rule`") {
-                rules.extend(rule(source, file, item));
+                rules.extend(rule(source, (file, owner.as_ref()), item));
             }
         }
         None => source.error(&(0..0), "missing_key", "there is no `[[rule]]`"),
@@ -50,25 +50,12 @@ pub(super) fn read(source: &mut Source<'_>, file: usize) -> Option<(RuleFile, Ve
     }
     check_parameters(source, &parameters);
     let file = RuleFile {
-        keyset: keyset?,
+        owner: owner?,
         token,
         caller,
         parameters,
     };
     Some((file, rules))
-}
-
-fn keyset(source: &mut Source<'_>, keys: &mut Keys<'_, '_>) -> Option<Box<str>> {
-    let value = keys.need(source, "keyset", "a rule file")?;
-    let value = source.text(value, "`keyset`")?;
-    let text = *value.get_ref();
-    let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-    if text.is_empty() || text.len() > KEY_CHARS_MAX || !text.bytes().all(legal) {
-        let message = "`keyset` must be a subscribe key";
-        source.error(&value.span(), "invalid_keyset", message);
-        return None;
-    }
-    Some(text.into())
 }
 
 fn tokens(source: &mut Source<'_>, keys: &mut Keys<'_, '_>) -> TokenSources {
@@ -186,7 +173,11 @@ fn is_reserved(name: &str) -> bool {
     NAMES.contains(&name)
 }
 
-fn rule(source: &mut Source<'_>, file: usize, value: &Spanned<DeValue<'_>>) -> Option<Placed> {
+fn rule(
+    source: &mut Source<'_>,
+    (file, owner): (usize, Option<&Owner>),
+    value: &Spanned<DeValue<'_>>,
+) -> Option<Placed> {
     let mut keys = source.table(value, "`rule`")?;
     let name = keys.need(source, "name", "a rule");
     let name = name.and_then(|value| source.text(value, "`name`"));
@@ -212,11 +203,20 @@ fn rule(source: &mut Source<'_>, file: usize, value: &Spanned<DeValue<'_>>) -> O
         capture.optional = true;
     });
     let needs = needs(source, &mut keys, &captures);
+    let customer = customer(source, &mut keys);
+    let sort = needs.as_ref().map(|_| Access::Needs);
+    let sort = sort.or_else(|| customer.as_ref().map(|_| Access::Customer));
+    check_sort(
+        source,
+        &keys.span,
+        owner,
+        (needs.is_some(), customer.is_some()),
+    );
     if path.is_none() {
         // Its captures are not known.
         source.forget("unknown_capture", before);
     }
-    let access = access(source, &mut keys, needs.is_some());
+    let access = access(source, &mut keys, sort);
     let upgrade = keys.flag(source, "upgrade");
     let span = keys.span.clone();
     keys.finish(source, "a rule");
@@ -228,6 +228,7 @@ fn rule(source: &mut Source<'_>, file: usize, value: &Spanned<DeValue<'_>>) -> O
         captures,
         access: access?,
         needs: needs.unwrap_or_default(),
+        customer: customer.unwrap_or_default(),
         upgrade,
     };
     Some(Placed { rule, span })
@@ -414,16 +415,20 @@ fn need(source: &mut Source<'_>, mut keys: Keys<'_, '_>, captures: &[Capture]) -
     }
 }
 
-fn access(source: &mut Source<'_>, keys: &mut Keys<'_, '_>, needs: bool) -> Option<Access> {
+fn access(
+    source: &mut Source<'_>,
+    keys: &mut Keys<'_, '_>,
+    needs: Option<Access>,
+) -> Option<Access> {
     let before = source.findings.len();
     let public = keys.flag(source, "public");
     let any_token = keys.flag(source, "any_token");
     match (needs, public, any_token) {
-        (true, false, false) => Some(Access::Needs),
-        (false, true, false) => Some(Access::Public),
-        (false, false, true) => Some(Access::Token),
-        (false, false, false) if source.findings.len() > before => None,
-        (false, false, false) => {
+        (Some(access), false, false) => Some(access),
+        (None, true, false) => Some(Access::Public),
+        (None, false, true) => Some(Access::Token),
+        (None, false, false) if source.findings.len() > before => None,
+        (None, false, false) => {
             let message = "a rule needs `needs`, or `any_token = true`, or `public = true`";
             source.error(&keys.span, "missing_key", message);
             None

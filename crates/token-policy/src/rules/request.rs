@@ -46,12 +46,14 @@ pub(super) fn classify<'a>(
     let (targets, needed) = targets(rule, &values)?;
     Ok(Classified {
         family: Family::Http,
-        subscribe_key: Some(&file.keyset),
+        subscribe_key: file.owner.keyset(),
+        account: file.owner.account(),
         publish_key: None,
         uuid: uuid(file, rule, &values, &query, headers)?,
         token: token(file, &query, headers)?,
         signature: None,
         timestamp: None,
+        caller_is_token: file.caller_is_token(),
         uuid_header: match &file.caller {
             Some(Caller::Token { pass }) => Some(pass),
             Some(Caller::Query(_) | Caller::Header(_) | Caller::Capture(_)) | None => None,
@@ -61,6 +63,7 @@ pub(super) fn classify<'a>(
             name: &rule.name,
             access: rule.access,
             needed,
+            customer: &rule.customer,
         },
         targets,
         collection: None,

@@ -161,6 +161,7 @@ struct Case {
     claims: ClaimsData,
     #[serde(default = "now")]
     now: u64,
+    account: Option<String>,
     access_manager: Option<bool>,
     list_users: Option<String>,
     list_channels: Option<String>,
@@ -189,6 +190,7 @@ impl Case {
             let name = name.as_deref().unwrap_or("granted");
             ListMode::from_name(name).unwrap()
         };
+        keyset.account = self.account.as_deref();
         keyset.access_manager = self.access_manager.unwrap_or(true);
         keyset.list_users = mode(&self.list_users);
         keyset.list_channels = mode(&self.list_channels);

@@ -70,7 +70,7 @@ fn needs(requirement: Requirement<'_>) -> String {
             "the record, or on the whole collection when the body has no id",
             permission,
         ),
-        Requirement::Each(_) => panic!("only rule files say this"),
+        Requirement::Each(_) | Requirement::Customer(_) => panic!("only rule files say this"),
     }
 }
 

@@ -45,6 +45,10 @@ struct RequestCase {
     rule: Option<String>,
     #[serde(default)]
     targets: Vec<String>,
+    /// The account whose tokens are good, in place of the keyset's.
+    account: Option<String>,
+    #[serde(default)]
+    customer: Vec<String>,
     token: Option<String>,
     uuid: Option<String>,
     uuid_header: Option<String>,
@@ -75,7 +79,9 @@ fn check_request(case: &RequestCase) {
     assert_eq!(case.error, None, "{}: {found:?}", case.request);
     assert_eq!(Some(found.asked().name()), case.rule.as_deref(), "{case:?}");
     assert_eq!(found.family, Family::Http);
-    assert_eq!(found.subscribe_key, Some(SUBSCRIBE_KEY));
+    let keyset = case.account.is_none().then_some(SUBSCRIBE_KEY);
+    assert_eq!(found.subscribe_key, keyset, "{case:?}");
+    assert_eq!(found.account, case.account.as_deref(), "{case:?}");
     assert_eq!(found.uuid.as_deref(), case.uuid.as_deref(), "{case:?}");
     let token = found.token.as_ref().map(token_policy::Token::as_str);
     assert_eq!(token, case.token.as_deref(), "{case:?}");
@@ -83,7 +89,21 @@ fn check_request(case: &RequestCase) {
     assert_eq!(found.uuid_header, header, "{case:?}");
     assert_eq!(found.upgrade, case.upgrade, "{case:?}");
     let request = found.request(Keyset::new(SUBSCRIBE_KEY));
-    assert_eq!(request.caller_is_token, header.is_some(), "{case:?}");
+    let caller_is_token = header.is_some() || case.account.is_some() && case.uuid.is_none();
+    assert_eq!(request.caller_is_token, caller_is_token, "{case:?}");
+    let customer = match request.asked.requirement() {
+        Requirement::Customer(needed) => needed.iter().map(ToString::to_string).collect(),
+        Requirement::Public
+        | Requirement::Token
+        | Requirement::SecretKey
+        | Requirement::Listing(_)
+        | Requirement::Names(_)
+        | Requirement::Each(_)
+        | Requirement::Collection(_)
+        | Requirement::Record(_)
+        | Requirement::NewRecord(_) => Vec::new(),
+    };
+    assert_eq!(customer, case.customer, "{case:?}");
     let needed = if let Requirement::Each(needed) = request.asked.requirement() {
         needed
     } else {

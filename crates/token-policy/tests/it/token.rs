@@ -21,6 +21,8 @@ pub(crate) struct TestToken {
     pub(crate) kind: TokenKind,
     pub(crate) scope: String,
     pub(crate) id: TokenId,
+    /// The permissions of a customer.
+    pub(crate) customer: Vec<String>,
 }
 
 impl TestToken {
@@ -30,6 +32,7 @@ impl TestToken {
             kind: TokenKind::AccessManager,
             scope: SUBSCRIBE_KEY.to_owned(),
             id: TokenId([7; 16]),
+            customer: Vec::new(),
         }
     }
 }
@@ -84,6 +87,10 @@ impl VerifiedClaims for TestToken {
     fn category(&self, category: Category) -> bool {
         self.claims.grants.category(category)
     }
+
+    fn customer_permission(&self, permission: &str) -> bool {
+        self.customer.iter().any(|held| held == permission)
+    }
 }
 
 /// Claims as they stand in a test file, in the shape of a grant.
@@ -100,6 +107,9 @@ pub(crate) struct ClaimsData {
     id: String,
     kind: String,
     subscribe_key: String,
+    /// In place of the subscribe key.
+    account: Option<String>,
+    customer: Vec<String>,
 }
 
 impl Default for ClaimsData {
@@ -115,6 +125,8 @@ impl Default for ClaimsData {
             id: "07".repeat(16),
             kind: "access-manager".to_owned(),
             subscribe_key: SUBSCRIBE_KEY.to_owned(),
+            account: None,
+            customer: Vec::new(),
         }
     }
 }
@@ -133,8 +145,9 @@ impl ClaimsData {
         TestToken {
             claims,
             kind: kinds.into_iter().find(|k| k.name() == self.kind).unwrap(),
-            scope: self.subscribe_key.clone(),
+            scope: self.account.as_ref().unwrap_or(&self.subscribe_key).clone(),
             id: self.id.parse().unwrap(),
+            customer: self.customer.clone(),
         }
     }
 
