@@ -77,6 +77,18 @@ pub(super) const DRIVERS: &[Driver] = &[
         kind: Kind::Node,
         args: &["js/jose/driver.mjs"],
     },
+    Driver {
+        name: "python-signalwire",
+        folder: "python-signalwire",
+        kind: Kind::Python,
+        args: &["python-signalwire/driver.py"],
+    },
+    Driver {
+        name: "js-signalwire",
+        folder: "js/signalwire",
+        kind: Kind::Node,
+        args: &["js/signalwire/driver.mjs"],
+    },
 ];
 
 impl Driver {
