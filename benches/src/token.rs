@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE;
-use token_codec::{KeyPeriod, KeyRing, TokenKey, TokenBuffer, VerifiedToken, encode, verify};
+use token_codec::{KeyPeriod, KeyRing, TokenBuffer, TokenKey, VerifiedToken, encode, verify};
 use token_core::{
     Claims, Grants, PatternText, Permission, Permissions, ResourceKind, ResourceName, SubscribeKey,
     TtlMinutes, UnixSeconds,
